@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "source/base/clock.h"
+#include "source/net/address.h"
+#include "source/net/close_reason.h"
+#include "source/net/connection.h"
+#include "source/net/metadata.h"
+
+namespace culvert::net {
+
+// A host of a cluster as logs and filters see it. Immutable. Threads: any.
+struct HostDescription {
+  Address address;
+  std::string hostname;     // The DNS name it came from, or the configured one; may be empty.
+  std::string cluster_name; // As statistics name it: alt_stat_name when there is one.
+  std::string endpoint_id;  // Of an internal address.
+  std::shared_ptr<const Metadata> metadata; // Null when there is none.
+};
+
+// A cluster as logs see it. Immutable. Threads: any.
+struct ClusterDescription {
+  std::string name;
+  std::string stat_name;                    // alt_stat_name when there is one.
+  std::shared_ptr<const Metadata> metadata; // Null when there is none.
+};
+
+// What filters leave for one another and for the log, by key. Created at first use.
+class FilterState {
+public:
+  class Object {
+  public:
+    virtual ~Object() = default;
+    // As %FILTER_STATE(key:PLAIN)% prints it.
+    virtual std::string serialize() const = 0;
+    // As %FILTER_STATE(key:TYPED)% does; null when it has no such form.
+    virtual Value typed() const { return {}; }
+    // One part of it, for %FILTER_STATE(key:FIELD:name)%.
+    virtual std::optional<std::string> field(absl::string_view /*name*/) const {
+      return std::nullopt;
+    }
+  };
+
+  // Replaces what was there.
+  void set(absl::string_view key, std::shared_ptr<Object> object);
+  const Object* find(absl::string_view key) const;
+  template <class T> const T* find(absl::string_view key) const {
+    return dynamic_cast<const T*>(find(key));
+  }
+
+private:
+  std::vector<std::pair<std::string, std::shared_ptr<Object>>> entries_;
+};
+
+// A FilterState object that is just a string.
+class StringState final : public FilterState::Object {
+public:
+  explicit StringState(std::string value) : value_(std::move(value)) {}
+  std::string serialize() const override { return value_; }
+  Value typed() const override { return {value_}; }
+
+private:
+  std::string value_;
+};
+
+// The upstream half of a session's record. Times that did not happen are the epoch.
+struct UpstreamInfo {
+  std::shared_ptr<const HostDescription> host; // The last one tried.
+  std::vector<std::shared_ptr<const HostDescription>> hosts_attempted;
+  std::shared_ptr<const ClusterDescription> cluster; // Null while the cluster is not known.
+  Address local;
+  uint64_t connection_id = 0;
+  base::Instant connect_start;
+  base::Instant connect_end;
+  std::string failure_reason; // %UPSTREAM_TRANSPORT_FAILURE_REASON%
+  absl::string_view local_close_reason;
+  uint32_t attempts = 0;
+  DetectedClose detected_close = DetectedClose::kNormal;
+  uint64_t bytes_received = 0; // From the host.
+  uint64_t bytes_sent = 0;
+};
+
+// The record of one downstream connection: what the access log prints and filters may ask.
+// Threads: the connection's worker. Lifetime: as long as the connection's filters.
+struct ConnectionInfo {
+  uint64_t id = 0;
+  Address remote; // Who it is from: after PROXY protocol or original_src had their say.
+  Address local;  // Where it was meant to go: the original destination when that was restored.
+  Address direct_remote;
+  Address direct_local;
+  base::WallTime start_wall;
+  base::Instant start;
+  base::Instant end; // The epoch while the connection lives.
+  uint64_t bytes_received = 0;
+  uint64_t bytes_sent = 0;
+  uint32_t response_flags = 0; // Of ResponseFlag.
+  DetectedClose detected_close = DetectedClose::kNormal;
+  CloseReason close_reason;
+  absl::string_view local_close_reason;    // %DOWNSTREAM_LOCAL_CLOSE_REASON%; "" is "-".
+  std::string termination_details;         // %CONNECTION_TERMINATION_DETAILS%
+  absl::string_view response_code_details; // %RESPONSE_CODE_DETAILS%
+  std::string transport_failure_reason;    // %DOWNSTREAM_TRANSPORT_FAILURE_REASON%
+  absl::string_view listener_name;         // Borrowed from the listener, which outlives it.
+  absl::string_view filter_chain_name;     // Borrowed from the chain, which outlives it.
+  std::string requested_server_name;       // SNI
+  bool logged = false; // Its listener logs it: what costs a system call to know is worth it.
+  std::unique_ptr<UpstreamInfo> upstream; // Null until a filter goes upstream.
+  std::unique_ptr<FilterState> filter_state;
+  std::unique_ptr<Metadata> dynamic_metadata;
+  const Metadata* listener_metadata = nullptr; // Borrowed from the listener, which outlives it.
+
+  UpstreamInfo& mutableUpstream() {
+    if (upstream == nullptr) {
+      upstream = std::make_unique<UpstreamInfo>();
+    }
+    return *upstream;
+  }
+  FilterState& mutableFilterState() {
+    if (filter_state == nullptr) {
+      filter_state = std::make_unique<FilterState>();
+    }
+    return *filter_state;
+  }
+  Metadata& mutableDynamicMetadata() {
+    if (dynamic_metadata == nullptr) {
+      dynamic_metadata = std::make_unique<Metadata>();
+    }
+    return *dynamic_metadata;
+  }
+};
+
+} // namespace culvert::net

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/net/socket_io.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace culvert::net {
+namespace {
+
+bool wouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
+
+} // namespace
+
+SocketIo::SocketIo(event::Loop& loop, Fd fd, bool connecting)
+    : fd_(std::move(fd)),
+      events_(loop, fd_.get(), event::FdEvents::Callback::to<&SocketIo::onReady>(this)),
+      connecting_(connecting) {}
+
+SocketIo::~SocketIo() = default;
+
+IoResult SocketIo::open() {
+  if (!connecting_) {
+    return {IoStatus::kOk};
+  }
+  if (peerReset()) {
+    return {IoStatus::kReset};
+  }
+  connecting_ = false;
+  return {IoStatus::kOk};
+}
+
+IoResult SocketIo::read(absl::Span<char> into) {
+  const ssize_t got = ::recv(fd_.get(), into.data(), into.size(), 0);
+  if (got > 0) {
+    return {IoStatus::kOk, static_cast<size_t>(got)};
+  }
+  if (got == 0) {
+    return {IoStatus::kEnd};
+  }
+  if (wouldBlock(errno)) {
+    return {IoStatus::kOk};
+  }
+  error_ = errno;
+  return {IoStatus::kReset};
+}
+
+IoResult SocketIo::write(absl::Span<const iovec> pieces) {
+  ssize_t sent;
+  if (pieces.size() == 1) {
+    sent = ::send(fd_.get(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+  } else {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces.data());
+    message.msg_iovlen = pieces.size();
+    sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+  }
+  if (sent >= 0) {
+    return {IoStatus::kOk, static_cast<size_t>(sent)};
+  }
+  if (wouldBlock(errno)) {
+    return {IoStatus::kOk};
+  }
+  error_ = errno;
+  return {IoStatus::kReset};
+}
+
+void SocketIo::shutdownWrite() { ::shutdown(fd_.get(), SHUT_WR); }
+
+void SocketIo::close(bool reset) {
+  events_.setRead(event::FdEvents::ReadInterest::kNone);
+  events_.setWrite(false);
+  if (reset) {
+    const linger now = {1, 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  }
+  fd_ = Fd();
+}
+
+bool SocketIo::peerReset() {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error != 0) {
+    error_ = error;
+  }
+  return error != 0;
+}
+
+std::string SocketIo::failureReason() const {
+  if (error_ == 0) {
+    return {};
+  }
+  return absl::StrCat(connecting_ ? "delayed connect error: " : "", errnoText(error_));
+}
+
+} // namespace culvert::net
