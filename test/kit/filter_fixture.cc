@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "test/kit/filter_fixture.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/text_format.h"
+#include "source/access_log/access_log.h"
+#include "source/access_log/file_manager.h"
+#include "source/upstream/upstream.h"
+
+namespace culvert {
+
+// Written by the build: registers the filter under test.
+void registerAll(registry::Registry& registry);
+
+namespace {
+
+// No cluster exists.
+class NoClusters final : public upstream::ThreadClusters {
+public:
+  upstream::ThreadCluster* find(absl::string_view) override { return nullptr; }
+};
+
+NoClusters& noClusters() {
+  static NoClusters* const none = new NoClusters;
+  return *none;
+}
+
+const NetworkFilterFactory* findFactory(const registry::Registry& registry, absl::string_view id) {
+  for (const registry::Factory* factory : registry.all(registry::Category::kNetworkFilter)) {
+    if (absl::EndsWith(factory->name(), absl::StrCat(".", id))) {
+      return static_cast<const NetworkFilterFactory*>(factory);
+    }
+  }
+  return nullptr;
+}
+
+struct Loaded {
+  std::shared_ptr<const NetworkFilterConfig> config;
+  bool terminal;
+};
+
+constexpr std::chrono::seconds kLogFlushInterval(10);
+
+absl::StatusOr<Loaded> loadFilter(absl::string_view id, absl::string_view text, stats::Store& store,
+                                  access_log::FileManager& files, const base::Clock& clock) {
+  registry::Registry registry;
+  registerAll(registry);
+  const NetworkFilterFactory* const factory = findFactory(registry, id);
+  if (factory == nullptr) {
+    return absl::NotFoundError(absl::StrCat("no filter '", id, "'"));
+  }
+  const std::unique_ptr<google::protobuf::Message> message = factory->newConfig();
+  if (!google::protobuf::TextFormat::ParseFromString(std::string(text), message.get())) {
+    return absl::InvalidArgumentError("the configuration is not a text proto of its type");
+  }
+  access_log::Context access_log{registry, files, nullptr};
+  FactoryContext context{registry, store.root(), access_log, clock};
+  auto config = factory->create(*message, context);
+  if (!config.ok()) {
+    return config.status();
+  }
+  return Loaded{*config, factory->terminal()};
+}
+
+} // namespace
+
+// Takes everything, for the test to look at.
+class FilterFixture::Behind final : public Filter {
+public:
+  explicit Behind(FilterFixture& fixture) : fixture_(fixture) { fixture_.behind_filter_ = this; }
+  ~Behind() override { fixture_.behind_filter_ = nullptr; }
+
+  Next onData(Buffer& data, bool end) override {
+    fixture_.behind_ += data.toString();
+    fixture_.end_behind_ |= end;
+    data.clear();
+    return Next::kContinue;
+  }
+
+  void send(absl::string_view bytes, bool end) {
+    Buffer data = Buffer::borrow(bytes);
+    connection().write(data, end);
+  }
+
+private:
+  FilterFixture& fixture_;
+};
+
+class FilterFixture::BehindConfig final : public NetworkFilterConfig {
+public:
+  explicit BehindConfig(FilterFixture& fixture)
+      : NetworkFilterConfig("behind", {true, false}, fixture.store_.root()), fixture_(fixture) {}
+  std::unique_ptr<Filter> make(FilterContext&) const override {
+    return std::make_unique<Behind>(fixture_);
+  }
+
+private:
+  FilterFixture& fixture_;
+};
+
+FilterFixture::FilterFixture(absl::string_view id, absl::string_view config)
+    : loop_("test", clock_), store_(1, {}),
+      log_files_(std::make_unique<access_log::FileManager>(store_.root(), kLogFlushInterval)),
+      id_(id) {
+  auto loaded = loadFilter(id, config, store_, *log_files_, clock_);
+  if (!loaded.ok()) {
+    ADD_FAILURE() << loaded.status();
+    return;
+  }
+  configs_.push_back(loaded->config);
+  if (!loaded->terminal) {
+    configs_.push_back(std::make_shared<BehindConfig>(*this));
+  }
+}
+
+FilterFixture::~FilterFixture() { session_.reset(); }
+
+absl::Status FilterFixture::load(absl::string_view id, absl::string_view config) {
+  event::SimulatedClock clock;
+  stats::Store store(1, {});
+  access_log::FileManager files(store.root(), kLogFlushInterval);
+  return loadFilter(id, config, store, files, clock).status();
+}
+
+void FilterFixture::open() {
+  auto transport = std::make_unique<net::Connection>(loop_, std::make_unique<test::FakeIo>(peer_),
+                                                     net::nextConnectionId(), false);
+  SessionOwner& owner = *this;
+  session_ = std::make_unique<Session>(std::move(transport), std::move(first_info_), owner);
+  info_ = &session_->info();
+  session_->start(configs_, noClusters(), nullptr);
+  turn();
+}
+
+void FilterFixture::fromPeer(absl::string_view bytes) {
+  peer_.to_send.append(bytes.data(), bytes.size());
+  turn();
+}
+
+void FilterFixture::endFromPeer() {
+  peer_.send_end = true;
+  turn();
+}
+
+void FilterFixture::resetFromPeer() {
+  peer_.send_reset = true;
+  turn();
+}
+
+void FilterFixture::advance(base::Duration by) {
+  clock_.advance(by);
+  turn();
+}
+
+void FilterFixture::fromBehind(absl::string_view bytes, bool end) {
+  ASSERT_NE(behind_filter_, nullptr) << "the filter under test is terminal";
+  behind_filter_->send(bytes, end);
+  turn();
+}
+
+CloseReason FilterFixture::closed() const {
+  EXPECT_TRUE(closed_.has_value()) << "the connection is still open";
+  return closed_.value_or(CloseReason());
+}
+
+uint64_t FilterFixture::count(absl::string_view name) const {
+  return stat(absl::StrCat(id_, ".", name));
+}
+
+uint64_t FilterFixture::stat(absl::string_view full) const {
+  if (const stats::Counter* counter = store_.findCounter(full)) {
+    return counter->value();
+  }
+  if (const stats::Gauge* gauge = store_.findGauge(full)) {
+    return gauge->value();
+  }
+  ADD_FAILURE() << "no counter or gauge " << full;
+  return 0;
+}
+
+void FilterFixture::limitPeer(size_t bytes) {
+  peer_.window_bytes = bytes;
+  turn();
+}
+
+void FilterFixture::onSessionClosed(Session& session) { closed_ = session.info().close_reason; }
+
+void FilterFixture::turn() {
+  loop_.runOnce(false);
+  if (peer_.io != nullptr) {
+    peer_.io->deliver();
+  }
+  loop_.runOnce(false);
+}
+
+} // namespace culvert

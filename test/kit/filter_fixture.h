@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "source/event/loop.h"
+#include "source/event/simulated_clock.h"
+#include "source/filter_api/session.h"
+#include "source/stats/store.h"
+#include "test/fakes/fake_io.h"
+
+namespace culvert::access_log {
+class FileManager;
+}
+
+namespace culvert {
+
+// One connection whose chain is the filter under test and, unless it is terminal, a filter behind
+// it that takes everything. The test plays the peer and what lies behind.
+//
+//   FilterFixture filter("greeter", R"pb(banner: "hi" max_bytes: 4)pb");
+//   filter.open();
+//   filter.fromPeer("12345");
+//   EXPECT_EQ(filter.toPeer(), "hi");
+//
+// Above the transport and the clock everything is the real code.
+class FilterFixture final : private SessionOwner {
+public:
+  // `config`: the filter's message in text format. A configuration that is refused fails the test.
+  FilterFixture(absl::string_view id, absl::string_view config);
+  ~FilterFixture();
+
+  // The answer of the filter's validation, for tests of refused configurations.
+  static absl::Status load(absl::string_view id, absl::string_view config);
+
+  void open(); // A connection comes in.
+  void fromPeer(absl::string_view bytes);
+  void endFromPeer(); // The peer half-closes.
+  void resetFromPeer();
+  void advance(base::Duration by); // Time goes by.
+
+  // From the filter behind the one under test to the peer.
+  void fromBehind(absl::string_view bytes, bool end = false);
+
+  // Everything that the peer, or the filter behind, has got so far.
+  const std::string& toPeer() const { return peer_.received; }
+  const std::string& toBehind() const { return behind_; }
+  bool endToPeer() const { return peer_.got_end; }
+  bool endToBehind() const { return end_behind_; }
+
+  bool isClosed() const { return closed_.has_value(); }
+  // Why it closed; fails the test when it has not.
+  CloseReason closed() const;
+
+  // The value of a counter or gauge that the filter named; stat() takes the whole name.
+  uint64_t count(absl::string_view name) const;
+  uint64_t stat(absl::string_view full_name) const;
+
+  // To prepare what the filter looks at, before open(), and to see what it left.
+  ConnectionInfo& info() { return info_ == nullptr ? first_info_ : *info_; }
+  // How much the peer takes from now on, to test slow peers.
+  void limitPeer(size_t bytes);
+
+private:
+  class Behind;
+  class BehindConfig;
+
+  void onSessionClosed(Session& session) override;
+  void turn();
+
+  event::SimulatedClock clock_;
+  event::Loop loop_;
+  stats::Store store_;
+  std::unique_ptr<access_log::FileManager> log_files_;
+  std::string id_;
+  FilterConfigs configs_;
+  test::FakeIo::Peer peer_;
+  ConnectionInfo first_info_;
+  ConnectionInfo* info_ = nullptr;
+  std::unique_ptr<Session> session_;
+  Behind* behind_filter_ = nullptr;
+  std::string behind_;
+  bool end_behind_ = false;
+  std::optional<CloseReason> closed_;
+};
+
+} // namespace culvert
