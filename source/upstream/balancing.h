@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "source/base/random.h"
+#include "source/upstream/host.h"
+
+namespace culvert::upstream {
+
+class LoadBalancerContext;
+
+// Chooses among the hosts of one list, for one worker.
+// Threads: made on main, then one worker's. Lifetime: keeps its list.
+class HostPicker {
+public:
+  virtual ~HostPicker() = default;
+  // Null when the list is empty.
+  virtual const HostPtr* pick(const LoadBalancerContext& context) = 0;
+};
+
+// A load-balancing policy as one cluster is configured with it.
+// Threads: main.
+class BalancingPolicy {
+public:
+  virtual ~BalancingPolicy() = default;
+  // One picker for one worker. Called for each list of hosts that is published and each worker;
+  // what workers can share (a table) may be made once for a list and kept.
+  virtual std::unique_ptr<HostPicker> makePicker(const HostListPtr& hosts) = 0;
+};
+
+// How much of a cluster's load each priority gets, by Envoy's rules (envoy-compat A.5): healthy
+// hosts first, then degraded ones, priorities in order, with `overprovisioning_percent` of slack;
+// below `panic_threshold_percent` of usable hosts all of them are used.
+// Units: percent. `panic` has one entry a priority.
+struct PriorityLoad {
+  std::vector<uint32_t> healthy;
+  std::vector<uint32_t> degraded;
+  std::vector<bool> panic;
+};
+
+PriorityLoad spreadLoad(const HostSets& sets, uint32_t overprovisioning_percent,
+                        uint32_t panic_threshold_percent);
+
+// One worker's choice among all hosts of a cluster, as they were published.
+// Threads: made on main, then one worker's.
+class Balancer {
+public:
+  Balancer(const HostSets& sets, const PriorityLoad& load, BalancingPolicy& policy, uint64_t seed);
+
+  struct Choice {
+    const HostPtr* host; // Null: none is fit. Valid as long as the balancer.
+    bool panic;          // All hosts of a priority were considered, fit or not.
+  };
+  Choice pick(const LoadBalancerContext& context);
+
+private:
+  struct Share {
+    uint32_t up_to_percent; // Of the dice; the shares end at 100.
+    bool panic;
+    std::shared_ptr<HostPicker> picker;
+  };
+
+  std::vector<Share> shares_;
+  base::Random random_;
+};
+
+} // namespace culvert::upstream

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/upstream/cluster.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "source/base/log.h"
+#include "source/upstream/policies.h"
+
+namespace culvert::upstream {
+namespace {
+
+// STATIC: the endpoints as they are configured.
+class StaticHosts final : public HostSource {
+public:
+  explicit StaticHosts(HostSourceContext& context) : context_(context) {}
+
+  void start() override {
+    std::vector<HostSpec> specs;
+    for (const LocalityConfig& locality : context_.config().endpoints) {
+      for (const EndpointConfig& endpoint : locality.endpoints) {
+        specs.push_back({&locality, &endpoint, endpoint.address});
+      }
+    }
+    context_.setHosts(specs);
+    context_.setInitialized();
+  }
+
+private:
+  HostSourceContext& context_;
+};
+
+std::unique_ptr<BalancingPolicy> makePolicy(const ClusterConfig& config, uint64_t seed) {
+  return config.make_policy ? config.make_policy(seed) : makeRoundRobin(seed);
+}
+
+} // namespace
+
+// The hosts that there were, by address; what is not taken out is gone.
+class Cluster::Index {
+public:
+  explicit Index(const std::vector<HostPtr>& hosts) {
+    for (const HostPtr& host : hosts) {
+      by_address_[host->address()].push_back(host);
+    }
+  }
+
+  HostPtr take(const HostSpec& spec) {
+    const auto it = by_address_.find(spec.address);
+    if (it == by_address_.end()) {
+      return nullptr;
+    }
+    for (HostPtr& host : it->second) {
+      if (host != nullptr && host->sameAs(*spec.endpoint, *spec.locality, spec.address)) {
+        return std::exchange(host, nullptr);
+      }
+    }
+    return nullptr;
+  }
+  // A logical host is the only one of its cluster.
+  HostPtr takeAny() {
+    for (auto& [address, hosts] : by_address_) {
+      for (HostPtr& host : hosts) {
+        if (host != nullptr) {
+          return std::exchange(host, nullptr);
+        }
+      }
+    }
+    return nullptr;
+  }
+  void leftPriorities(std::set<uint32_t>& priorities) const {
+    for (const auto& [address, hosts] : by_address_) {
+      for (const HostPtr& host : hosts) {
+        if (host != nullptr) {
+          priorities.insert(host->priority());
+        }
+      }
+    }
+  }
+
+private:
+  absl::flat_hash_map<net::Address, std::vector<HostPtr>> by_address_;
+};
+
+Cluster::Cluster(const Services& services, ClusterConfig config, uint64_t seed)
+    : services_(services), info_(makeClusterInfo(services.main, std::move(config), services.stats)),
+      random_(seed), policy_(makePolicy(info_->config, random_.next())),
+      last_updated_(services.main.clock().wallNow()), sets_(makeHostSets({}, 0)), load_(spread()) {}
+
+Cluster::~Cluster() = default;
+
+void Cluster::start(Events events) {
+  events_ = std::move(events);
+  HostSourceContext& context = *this;
+  source_ = info_->config.make_hosts ? info_->config.make_hosts(context)
+                                     : std::make_unique<StaticHosts>(context);
+  source_->start();
+}
+
+void Cluster::setInitialized() {
+  if (!std::exchange(initialized_, true)) {
+    events_.initialized(*this);
+  }
+}
+
+// The host of old that `spec` means, brought up to date.
+HostPtr Cluster::keepHost(const HostSpec& spec, Index& old, bool& changed) {
+  HostPtr host = spec.logical ? old.takeAny() : old.take(spec);
+  if (host == nullptr) {
+    return nullptr;
+  }
+  if (!(host->address() == spec.address)) {
+    changed = true;
+    host = std::make_shared<Host>(*host, spec.address);
+  }
+  changed = host->update(*spec.endpoint) || changed;
+  return host;
+}
+
+bool Cluster::setHosts(const std::vector<HostSpec>& specs) {
+  Index old(hosts_);
+  std::vector<HostPtr> hosts;
+  std::set<uint32_t> changed_priorities; // Whose members came, went or moved.
+  bool changed = false;
+  info_->stats.default_total_match_count.add(specs.size());
+  for (const HostSpec& spec : specs) {
+    HostPtr host = keepHost(spec, old, changed);
+    if (host != nullptr && spec.logical && changed) {
+      changed_priorities.insert(spec.locality->priority);
+    }
+    if (host == nullptr) {
+      changed_priorities.insert(spec.locality->priority);
+      host = std::make_shared<Host>(*spec.endpoint, *spec.locality, spec.address,
+                                    info_->config.statName());
+    }
+    hosts.push_back(std::move(host));
+  }
+  old.leftPriorities(changed_priorities);
+  if (!changed && changed_priorities.empty()) {
+    return false;
+  }
+  info_->stats.membership_change.add(changed_priorities.size());
+  hosts_ = std::move(hosts);
+  publish();
+  return true;
+}
+
+PriorityLoad Cluster::spread() const {
+  const ClusterConfig& config = info_->config;
+  return spreadLoad(sets_, config.overprovisioning_percent, config.panic_threshold_percent);
+}
+
+void Cluster::refreshHealth() { publish(); }
+
+void Cluster::publish() {
+  sets_ = makeHostSets(hosts_, random_.next() >> 1);
+  load_ = spread();
+  size_t healthy = 0;
+  size_t degraded = 0;
+  size_t excluded = 0;
+  for (const HostSet& set : sets_) {
+    healthy += set.healthy->hosts.size();
+    degraded += set.degraded->hosts.size();
+    excluded += set.excluded;
+  }
+  info_->stats.membership_total.set(hosts_.size());
+  info_->stats.membership_healthy.set(healthy);
+  info_->stats.membership_degraded.set(degraded);
+  info_->stats.membership_excluded.set(excluded);
+  events_.hosts_changed(*this);
+}
+
+std::unique_ptr<Balancer> Cluster::makeBalancer() {
+  return std::make_unique<Balancer>(sets_, load_, *policy_, random_.next());
+}
+
+} // namespace culvert::upstream

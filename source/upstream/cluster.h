@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "source/upstream/balancing.h"
+#include "source/upstream/cluster_info.h"
+#include "source/upstream/host_source.h"
+
+namespace culvert::upstream {
+
+// One cluster: what it was configured as, and its hosts as they are now.
+// Threads: main. Lifetime: owned by the ClusterManager; workers keep only its ClusterInfo and
+// hosts.
+class Cluster final : private HostSourceContext {
+public:
+  struct Events {
+    std::function<void(Cluster&)> hosts_changed;
+    std::function<void(Cluster&)> initialized; // Once.
+  };
+
+  // What all clusters use. Lifetime: outlives them.
+  struct Services {
+    event::Loop& main;
+    stats::Scope& stats;
+    std::function<net::DnsResolver&()> resolver;
+  };
+
+  Cluster(const Services& services, ClusterConfig config, uint64_t seed);
+  ~Cluster();
+
+  // Begins to find hosts.
+  void start(Events events);
+
+  const std::string& name() const { return info_->config.name; }
+  const ClusterInfoPtr& info() const { return info_; }
+  const HostSets& hostSets() const { return sets_; }
+  // In the order of the configuration.
+  const std::vector<HostPtr>& hosts() const { return hosts_; }
+  bool initialized() const { return initialized_; }
+  bool addedViaApi() const { return added_via_api_; }
+  void setAddedViaApi() { added_via_api_ = true; }
+  base::WallTime lastUpdated() const { return last_updated_; }
+
+  // A choice for one worker among the hosts of now.
+  std::unique_ptr<Balancer> makeBalancer();
+  // After health flags of hosts have changed.
+  void refreshHealth();
+
+private:
+  class Index;
+
+  event::Loop& loop() override { return services_.main; }
+  const ClusterConfig& config() override { return info_->config; }
+  ClusterStats& stats() override { return info_->stats; }
+  net::DnsResolver& resolver() override { return services_.resolver(); }
+  base::Random& random() override { return random_; }
+  bool setHosts(const std::vector<HostSpec>& specs) override;
+  void setInitialized() override;
+  HostPtr keepHost(const HostSpec& spec, Index& old, bool& changed);
+  PriorityLoad spread() const;
+  void publish();
+
+  const Services& services_;
+  const ClusterInfoPtr info_;
+  base::Random random_;
+  const std::unique_ptr<BalancingPolicy> policy_;
+  const base::WallTime last_updated_;
+  Events events_;
+  std::vector<HostPtr> hosts_;
+  HostSets sets_;
+  PriorityLoad load_;
+  std::unique_ptr<HostSource> source_;
+  bool initialized_ = false;
+  bool added_via_api_ = false;
+};
+
+} // namespace culvert::upstream

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/upstream/cluster_proto.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "source/access_log/metadata_proto.h"
+#include "source/upstream/endpoint_proto.h"
+#include "source/upstream/factories.h"
+
+namespace culvert::upstream {
+namespace {
+
+namespace core = envoy::config::core::v3;
+using envoy::config::cluster::v3::CircuitBreakers;
+using envoy::config::cluster::v3::Cluster;
+using google::protobuf::Message;
+using registry::Category;
+
+base::Duration durationOf(const google::protobuf::Duration& proto) {
+  return std::chrono::seconds(proto.seconds()) + std::chrono::nanoseconds(proto.nanos());
+}
+
+std::string typeOf(const google::protobuf::Any& any) {
+  return any.type_url().substr(any.type_url().rfind('/') + 1);
+}
+
+// A factory's message filled from `any`, or an error at `path`.
+absl::StatusOr<std::unique_ptr<Message>>
+unpack(const google::protobuf::Any& any, const registry::Factory& factory, absl::string_view path) {
+  std::unique_ptr<Message> message = factory.newConfig();
+  if (message != nullptr && !any.value().empty() && !message->ParseFromString(any.value())) {
+    return errorAt(path, absl::StrCat("Unable to unpack as ", factory.type()));
+  }
+  return message;
+}
+
+// What a factory says of its message, which stands at `path`.
+absl::Status within(absl::string_view path, const absl::Status& status) {
+  return absl::InvalidArgumentError(absl::StrCat(path, ".", status.message()));
+}
+
+net::SocketOption parseOption(const core::SocketOption& proto) {
+  using When = net::SocketOption::When;
+  const When when =
+      proto.state() == core::SocketOption::STATE_PREBIND ? When::kBeforeBind : When::kAfterBind;
+  const int level = static_cast<int>(proto.level());
+  const int name = static_cast<int>(proto.name());
+  if (proto.has_buf_value()) {
+    return {level, name, proto.buf_value(), when};
+  }
+  return net::SocketOption::ofInt(level, name, static_cast<int>(proto.int_value()), when);
+}
+
+absl::Status parseBind(const core::BindConfig& proto, net::ConnectOptions& options) {
+  if (proto.has_source_address()) {
+    core::Address address;
+    *address.mutable_socket_address() = proto.source_address();
+    absl::StatusOr<net::Address> source = parseAddress(address);
+    if (!source.ok()) {
+      return errorAt("upstream_bind_config.source_address.address",
+                     absl::StripPrefix(source.status().message(), "socket_address.address: "));
+    }
+    options.source = *std::move(source);
+  }
+  options.freebind = proto.freebind().value();
+  for (const core::SocketOption& option : proto.socket_options()) {
+    options.options.push_back(parseOption(option));
+  }
+  return absl::OkStatus();
+}
+
+void parseKeepalive(const core::TcpKeepalive& proto, net::ConnectOptions& options) {
+  net::TcpKeepalive keepalive;
+  if (proto.has_keepalive_probes()) {
+    keepalive.probes = proto.keepalive_probes().value();
+  }
+  if (proto.has_keepalive_time()) {
+    keepalive.time_s = proto.keepalive_time().value();
+  }
+  if (proto.has_keepalive_interval()) {
+    keepalive.interval_s = proto.keepalive_interval().value();
+  }
+  net::addKeepalive(keepalive, options.options);
+}
+
+absl::Status parseConnect(const Cluster& proto, const ClusterProtoContext& context,
+                          net::ConnectOptions& options) {
+  if (proto.upstream_connection_options().has_tcp_keepalive()) {
+    parseKeepalive(proto.upstream_connection_options().tcp_keepalive(), options);
+  }
+  const core::BindConfig* const bind =
+      proto.has_upstream_bind_config() ? &proto.upstream_bind_config() : context.default_bind;
+  return bind == nullptr ? absl::OkStatus() : parseBind(*bind, options);
+}
+
+BreakerThresholds parseThresholds(const CircuitBreakers::Thresholds& proto) {
+  BreakerThresholds thresholds;
+  const auto set = [](const auto& wrapped, bool has, auto& value) {
+    value = has ? wrapped.value() : value;
+  };
+  set(proto.max_connections(), proto.has_max_connections(), thresholds.max_connections);
+  set(proto.max_pending_requests(), proto.has_max_pending_requests(),
+      thresholds.max_pending_requests);
+  set(proto.max_requests(), proto.has_max_requests(), thresholds.max_requests);
+  set(proto.max_retries(), proto.has_max_retries(), thresholds.max_retries);
+  if (proto.has_max_connection_pools()) {
+    thresholds.max_connection_pools = proto.max_connection_pools().value();
+  }
+  thresholds.track_remaining = proto.track_remaining();
+  return thresholds;
+}
+
+// The first entry of a priority counts.
+const CircuitBreakers::Thresholds*
+findThresholds(const google::protobuf::RepeatedPtrField<CircuitBreakers::Thresholds>& all,
+               core::RoutingPriority priority) {
+  for (const CircuitBreakers::Thresholds& one : all) {
+    if (one.priority() == priority) {
+      return &one;
+    }
+  }
+  return nullptr;
+}
+
+CircuitBreakerConfig parseBreakers(const CircuitBreakers& proto) {
+  CircuitBreakerConfig config;
+  if (const auto* normal = findThresholds(proto.thresholds(), core::DEFAULT)) {
+    config.normal = parseThresholds(*normal);
+  }
+  if (const auto* high = findThresholds(proto.thresholds(), core::HIGH)) {
+    config.high = parseThresholds(*high);
+  }
+  const auto* const per_host = findThresholds(proto.per_host_thresholds(), core::DEFAULT);
+  if (per_host != nullptr && per_host->has_max_connections()) {
+    config.per_host_max_connections = per_host->max_connections().value();
+  }
+  return config;
+}
+
+// The policy of lb_policy and the fields beside it.
+absl::StatusOr<PolicyMaker> parseOldPolicy(const Cluster& proto,
+                                           const registry::Registry& registry) {
+  if (proto.lb_policy() == Cluster::CLUSTER_PROVIDED) {
+    return errorAt("lb_policy",
+                   absl::StrCat("cluster manager: cluster provided LB specified but cluster '",
+                                proto.name(),
+                                "' did not provide one. Check cluster documentation."));
+  }
+  std::string name = Cluster::LbPolicy_Name(proto.lb_policy());
+  absl::AsciiStrToLower(&name);
+  const auto* const factory = static_cast<const LoadBalancerFactory*>(registry.findByName(
+      Category::kLoadBalancer, absl::StrCat("envoy.load_balancing_policies.", name)));
+  if (factory == nullptr) {
+    return errorAt("lb_policy",
+                   absl::StrCat(Cluster::LbPolicy_Name(proto.lb_policy()), " is not built in"));
+  }
+  const std::unique_ptr<Message> config = factory->newConfig();
+  factory->takeOver(proto, *config);
+  return factory->create(*config);
+}
+
+// load_balancing_policy: the first of its policies that is built in.
+absl::StatusOr<PolicyMaker> parsePolicy(const Cluster& proto, const registry::Registry& registry) {
+  if (!proto.has_load_balancing_policy()) {
+    return proto.lb_policy() == Cluster::LOAD_BALANCING_POLICY_CONFIG
+               ? errorAt("load_balancing_policy",
+                         "cluster: field load_balancing_policy need to be set")
+               : parseOldPolicy(proto, registry);
+  }
+  std::vector<std::string> names;
+  for (const auto& policy : proto.load_balancing_policy().policies()) {
+    const core::TypedExtensionConfig& extension = policy.typed_extension_config();
+    const auto* const factory = registry.find<LoadBalancerFactory>(
+        Category::kLoadBalancer, typeOf(extension.typed_config()));
+    const std::string path = absl::StrCat("load_balancing_policy.policies[", names.size(),
+                                          "].typed_extension_config.typed_config");
+    names.push_back(extension.name());
+    if (factory == nullptr) {
+      continue;
+    }
+    absl::StatusOr<std::unique_ptr<Message>> config =
+        unpack(extension.typed_config(), *factory, path);
+    if (!config.ok()) {
+      return config.status();
+    }
+    absl::StatusOr<PolicyMaker> maker = factory->create(**config);
+    return maker.ok() ? maker : within(path, maker.status());
+  }
+  return errorAt("load_balancing_policy.policies",
+                 absl::StrCat("cluster: didn't find a registered load balancer factory "
+                              "implementation for cluster: '",
+                              proto.name(), "' with names from [", absl::StrJoin(names, ", "),
+                              "]"));
+}
+
+absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
+parseTransport(const core::TransportSocket& proto, const registry::Registry& registry) {
+  const std::string type = typeOf(proto.typed_config());
+  const auto* const factory = static_cast<const UpstreamTransportFactory*>(
+      type.empty() ? registry.findByName(Category::kTransportSocketOut, proto.name())
+                   : registry.findFactory(Category::kTransportSocketOut, type));
+  if (factory == nullptr) {
+    return errorAt("transport_socket", absl::StrCat("Didn't find a registered implementation for '",
+                                                    proto.name(), "' with type URL: '", type, "'"));
+  }
+  constexpr absl::string_view kPath = "transport_socket.typed_config";
+  absl::StatusOr<std::unique_ptr<Message>> config = unpack(proto.typed_config(), *factory, kPath);
+  if (!config.ok()) {
+    return config.status();
+  }
+  auto made = factory->create(**config);
+  return made.ok() ? made : within(kPath, made.status());
+}
+
+struct Kind {
+  const ClusterFactory* factory;
+  std::unique_ptr<Message> own;
+  std::string name;
+};
+
+absl::StatusOr<Kind> parseKind(const Cluster& proto, const registry::Registry& registry) {
+  if (!proto.has_cluster_type()) {
+    const auto* const value = Cluster::DiscoveryType_descriptor()->FindValueByNumber(proto.type());
+    const auto* const factory =
+        registry.find<ClusterFactory>(Category::kCluster, value->full_name());
+    if (factory == nullptr) {
+      return errorAt("type", absl::StrCat(value->name(), " clusters are not built in"));
+    }
+    return Kind{factory, nullptr, std::string(value->name())};
+  }
+  const Cluster::CustomClusterType& custom = proto.cluster_type();
+  const std::string type = typeOf(custom.typed_config());
+  const auto* const factory = static_cast<const ClusterFactory*>(
+      type.empty() ? registry.findByName(Category::kCluster, custom.name())
+                   : registry.findFactory(Category::kCluster, type));
+  if (factory == nullptr) {
+    return errorAt("cluster_type",
+                   absl::StrCat("Didn't find a registered cluster factory implementation for "
+                                "name: '",
+                                custom.name(), "'"));
+  }
+  absl::StatusOr<std::unique_ptr<Message>> own =
+      unpack(custom.typed_config(), *factory, "cluster_type.typed_config");
+  if (!own.ok()) {
+    return own.status();
+  }
+  return Kind{factory, *std::move(own), custom.name()};
+}
+
+// What needs no look at anything else.
+void parsePlain(const Cluster& proto, ClusterConfig& config) {
+  config.name = proto.name();
+  config.alt_stat_name = proto.alt_stat_name();
+  config.metadata = access_log::toMetadata(proto.metadata());
+  config.source = std::make_shared<Cluster>(proto);
+  config.breakers = parseBreakers(proto.circuit_breakers());
+  if (proto.has_connect_timeout()) {
+    config.connect_timeout = durationOf(proto.connect_timeout());
+  }
+  if (proto.has_per_connection_buffer_limit_bytes()) {
+    config.per_connection_buffer_limit_bytes = proto.per_connection_buffer_limit_bytes().value();
+  }
+  if (proto.common_lb_config().has_healthy_panic_threshold()) {
+    config.panic_threshold_percent =
+        static_cast<uint32_t>(proto.common_lb_config().healthy_panic_threshold().value());
+  }
+  if (proto.load_assignment().policy().has_overprovisioning_factor()) {
+    config.overprovisioning_percent =
+        proto.load_assignment().policy().overprovisioning_factor().value();
+  }
+  if (proto.has_wait_for_warm_on_init()) {
+    config.wait_for_warm_on_init = proto.wait_for_warm_on_init().value();
+  }
+}
+
+absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context,
+                        ClusterConfig& config) {
+  absl::Status status = parseConnect(proto, context, config.connect);
+  if (!status.ok()) {
+    return status;
+  }
+  absl::StatusOr<PolicyMaker> policy = parsePolicy(proto, context.registry);
+  if (!policy.ok()) {
+    return policy.status();
+  }
+  config.make_policy = *std::move(policy);
+  if (proto.has_transport_socket()) {
+    auto transport = parseTransport(proto.transport_socket(), context.registry);
+    if (!transport.ok()) {
+      return transport.status();
+    }
+    config.transport = *std::move(transport);
+  }
+  return absl::OkStatus();
+}
+
+} // namespace
+
+absl::StatusOr<ClusterConfig> parseCluster(const Cluster& proto,
+                                           const ClusterProtoContext& context) {
+  ClusterConfig config;
+  parsePlain(proto, config);
+  absl::StatusOr<Kind> kind = parseKind(proto, context.registry);
+  if (!kind.ok()) {
+    return kind.status();
+  }
+  config.kind = kind->name;
+  auto endpoints = parseEndpoints(proto.load_assignment(), kind->factory->resolvesNames());
+  if (!endpoints.ok()) {
+    return within("load_assignment", endpoints.status());
+  }
+  config.endpoints = *std::move(endpoints);
+  absl::Status status = parseParts(proto, context, config);
+  status.Update(status.ok() ? kind->factory->configure(proto, kind->own.get(), config) : status);
+  if (!status.ok()) {
+    return status;
+  }
+  return config;
+}
+
+} // namespace culvert::upstream

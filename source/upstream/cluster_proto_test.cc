@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/upstream/cluster_proto.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
+#include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "source/upstream/balancing.h"
+#include "source/upstream/factories.h"
+
+namespace culvert::upstream {
+namespace {
+
+using envoy::config::cluster::v3::Cluster;
+
+constexpr char kHost[] = R"pb(load_assignment {
+                                endpoints {
+                                  lb_endpoints {
+                                    endpoint {
+                                      address {
+                                        socket_address { address: "127.0.0.1" port_value: 80 }
+                                      }
+                                    }
+                                  }
+                                }
+                              })pb";
+constexpr char kName[] = R"pb(load_assignment {
+                                endpoints {
+                                  lb_endpoints {
+                                    endpoint {
+                                      address {
+                                        socket_address { address: "web.test" port_value: 80 }
+                                      }
+                                    }
+                                  }
+                                }
+                              })pb";
+
+class ClusterProtoTest : public testing::Test {
+protected:
+  ClusterProtoTest() { registerBuiltIn(registry); }
+
+  absl::StatusOr<ClusterConfig> tryParse(const std::string& text) {
+    Cluster proto;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString("name: 'c' " + text, &proto));
+    return parseCluster(proto, {registry, default_bind});
+  }
+  ClusterConfig parse(const std::string& text) {
+    absl::StatusOr<ClusterConfig> config = tryParse(text);
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config.ok() ? *std::move(config) : ClusterConfig();
+  }
+  std::string error(const std::string& text) {
+    return std::string(tryParse(text).status().message());
+  }
+
+  registry::Registry registry;
+  const envoy::config::core::v3::BindConfig* default_bind = nullptr;
+};
+
+TEST_F(ClusterProtoTest, HasEnvoysDefaults) {
+  const ClusterConfig config = parse(kHost);
+  EXPECT_EQ(config.name, "c");
+  EXPECT_EQ(config.statName(), "c");
+  EXPECT_EQ(config.kind, "STATIC");
+  EXPECT_EQ(config.connect_timeout, std::chrono::seconds(5));
+  EXPECT_EQ(config.per_connection_buffer_limit_bytes, 1048576u);
+  EXPECT_EQ(config.breakers.normal.max_connections, 1024u);
+  EXPECT_EQ(config.breakers.normal.max_retries, 3u);
+  EXPECT_EQ(config.panic_threshold_percent, 50u);
+  EXPECT_EQ(config.overprovisioning_percent, 140u);
+  EXPECT_TRUE(config.wait_for_warm_on_init);
+  EXPECT_EQ(config.endpoints[0].endpoints[0].address.toString(), "127.0.0.1:80");
+  EXPECT_EQ(config.endpoints[0].endpoints[0].weight, 1u);
+}
+
+TEST_F(ClusterProtoTest, ReadsWhatIsSet) {
+  const ClusterConfig config = parse(R"pb(
+    alt_stat_name: "shop"
+    connect_timeout { nanos: 250000000 }
+    per_connection_buffer_limit_bytes { value: 4096 }
+    wait_for_warm_on_init {}
+    common_lb_config { healthy_panic_threshold { value: 0 } }
+    load_assignment { policy { overprovisioning_factor { value: 100 } } }
+  )pb");
+  EXPECT_EQ(config.statName(), "shop");
+  EXPECT_EQ(config.connect_timeout, std::chrono::milliseconds(250));
+  EXPECT_EQ(config.per_connection_buffer_limit_bytes, 4096u);
+  EXPECT_FALSE(config.wait_for_warm_on_init);
+  EXPECT_EQ(config.panic_threshold_percent, 0u);
+  EXPECT_EQ(config.overprovisioning_percent, 100u);
+}
+
+TEST_F(ClusterProtoTest, ReadsEndpointsByLocality) {
+  const ClusterConfig config = parse(R"pb(
+    load_assignment {
+      endpoints {
+        locality { region: "r" zone: "z" sub_zone: "s" }
+        priority: 1
+        load_balancing_weight { value: 7 }
+        lb_endpoints {
+          endpoint {
+            hostname: "a.test"
+            address { pipe { path: "/run/a.sock" } }
+          }
+          health_status: DRAINING
+          load_balancing_weight { value: 3 }
+          metadata {
+            filter_metadata {
+              key: "envoy.lb"
+              value { fields { key: "canary" value { bool_value: true } } }
+            }
+          }
+        }
+      }
+    })pb");
+  const LocalityConfig& locality = config.endpoints[0];
+  EXPECT_EQ(locality.locality, (Locality{"r", "z", "s"}));
+  EXPECT_EQ(locality.priority, 1u);
+  EXPECT_EQ(locality.weight, 7u);
+  const EndpointConfig& endpoint = locality.endpoints[0];
+  EXPECT_EQ(endpoint.address.toString(), "/run/a.sock");
+  EXPECT_EQ(endpoint.hostname, "a.test");
+  EXPECT_EQ(endpoint.health, EndpointHealth::kDraining);
+  EXPECT_EQ(endpoint.weight, 3u);
+  EXPECT_TRUE(endpoint.canary);
+}
+
+TEST_F(ClusterProtoTest, ReadsTheFirstBreakersOfEachPriority) {
+  const ClusterConfig config = parse(R"pb(
+    circuit_breakers {
+      thresholds { priority: HIGH max_connections { value: 9 } }
+      thresholds {
+        max_connections { value: 1 }
+        max_connection_pools { value: 4 }
+        track_remaining: true
+      }
+      thresholds { max_connections { value: 5 } }
+      per_host_thresholds { max_connections { value: 2 } }
+    })pb");
+  EXPECT_EQ(config.breakers.high.max_connections, 9u);
+  EXPECT_EQ(config.breakers.normal.max_connections, 1u);
+  EXPECT_EQ(config.breakers.normal.max_connection_pools, 4u);
+  EXPECT_TRUE(config.breakers.normal.track_remaining);
+  EXPECT_EQ(config.breakers.high.max_connection_pools, UINT64_MAX);
+  EXPECT_EQ(config.breakers.per_host_max_connections, 2u);
+}
+
+TEST_F(ClusterProtoTest, ReadsHowSocketsAreMade) {
+  const ClusterConfig config = parse(R"pb(
+    upstream_bind_config {
+      source_address { address: "127.0.0.9" port_value: 0 }
+      freebind { value: true }
+      socket_options { level: 1 name: 2 int_value: 3 }
+    }
+    upstream_connection_options { tcp_keepalive { keepalive_time { value: 60 } } }
+  )pb");
+  EXPECT_EQ(config.connect.source->toString(), "127.0.0.9:0");
+  EXPECT_TRUE(config.connect.freebind);
+  ASSERT_EQ(config.connect.options.size(), 3u); // SO_KEEPALIVE, TCP_KEEPIDLE and ours.
+  EXPECT_EQ(config.connect.options[1].name, TCP_KEEPIDLE);
+  EXPECT_EQ(config.connect.options[2].name, 2);
+}
+
+TEST_F(ClusterProtoTest, TakesTheBootstrapsBindConfigWithoutOneOfItsOwn) {
+  envoy::config::core::v3::BindConfig bind;
+  bind.mutable_source_address()->set_address("127.0.0.8");
+  default_bind = &bind;
+  EXPECT_EQ(parse(kHost).connect.source->toString(), "127.0.0.8:0");
+  EXPECT_FALSE(parse("upstream_bind_config {}").connect.source.has_value());
+}
+
+TEST_F(ClusterProtoTest, ATypedPolicyWinsOverLbPolicy) {
+  Cluster proto;
+  proto.set_name("c");
+  proto.set_lb_policy(Cluster::RING_HASH);
+  auto& policies = *proto.mutable_load_balancing_policy()->mutable_policies();
+  policies.Add()->mutable_typed_extension_config()->mutable_typed_config()->PackFrom(Cluster());
+  policies.Add()->mutable_typed_extension_config()->mutable_typed_config()->PackFrom(
+      envoy::extensions::load_balancing_policies::random::v3::Random());
+  const absl::StatusOr<ClusterConfig> config = parseCluster(proto, {registry});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_NE(config->make_policy(1), nullptr);
+}
+
+// Every way to say which policy, and how it is refused.
+TEST_F(ClusterProtoTest, SaysWhichPoliciesItHas) {
+  for (const char* policy : {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"}) {
+    EXPECT_NE(parse(std::string("lb_policy: ") + policy).make_policy(1), nullptr) << policy;
+  }
+  EXPECT_EQ(error("lb_policy: MAGLEV"), "lb_policy: MAGLEV is not built in");
+  EXPECT_EQ(error("lb_policy: CLUSTER_PROVIDED"),
+            "lb_policy: cluster manager: cluster provided LB specified but cluster 'c' did not "
+            "provide one. Check cluster documentation.");
+  EXPECT_EQ(error("lb_policy: LOAD_BALANCING_POLICY_CONFIG"),
+            "load_balancing_policy: cluster: field load_balancing_policy need to be set");
+  EXPECT_EQ(error("load_balancing_policy { policies { typed_extension_config { name: 'x' } } }"),
+            "load_balancing_policy.policies: cluster: didn't find a registered load balancer "
+            "factory implementation for cluster: 'c' with names from [x]");
+}
+
+TEST_F(ClusterProtoTest, AStaticHostMustBeAnAddress) {
+  EXPECT_EQ(error(kName),
+            "load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: "
+            "malformed IP address: web.test. Consider setting resolver_name or setting cluster "
+            "type to 'STRICT_DNS' or 'LOGICAL_DNS'");
+  EXPECT_EQ(error("load_assignment { endpoints { lb_endpoints {} } }"),
+            "load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address: Address "
+            "must be set. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' "
+            "or 'LOGICAL_DNS'");
+}
+
+TEST_F(ClusterProtoTest, ADnsClusterHasNames) {
+  const ClusterConfig config = parse(std::string("type: STRICT_DNS ") + kName);
+  EXPECT_EQ(config.kind, "STRICT_DNS");
+  EXPECT_EQ(config.endpoints[0].endpoints[0].dns_name, "web.test");
+  EXPECT_EQ(config.endpoints[0].endpoints[0].port, 80u);
+  EXPECT_TRUE(config.make_hosts);
+}
+
+TEST_F(ClusterProtoTest, ALogicalDnsClusterHasOneName) {
+  EXPECT_EQ(error("type: LOGICAL_DNS"),
+            "load_assignment: LOGICAL_DNS clusters must have a single host");
+  EXPECT_EQ(error("type: LOGICAL_DNS load_assignment { endpoints {} }"),
+            "load_assignment.endpoints: LOGICAL_DNS clusters must have a single "
+            "locality_lb_endpoint and a single lb_endpoint");
+}
+
+TEST_F(ClusterProtoTest, DnsFailuresMayNotBeAskedAgainFasterAndFaster) {
+  EXPECT_EQ(error("type: STRICT_DNS dns_failure_refresh_rate { base_interval { seconds: 5 } "
+                  "max_interval { seconds: 1 } }"),
+            "dns_failure_refresh_rate.max_interval: dns_failure_refresh_rate must have "
+            "max_interval greater than or equal to the base_interval");
+}
+
+TEST_F(ClusterProtoTest, AClusterTypeIsFoundByItsMessageOrItsName) {
+  Cluster proto;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      std::string("name: 'c' cluster_type { name: 'free text' } ") + kName, &proto));
+  envoy::extensions::clusters::dns::v3::DnsCluster dns;
+  dns.set_all_addresses_in_single_endpoint(true);
+  proto.mutable_cluster_type()->mutable_typed_config()->PackFrom(dns);
+  EXPECT_TRUE(parseCluster(proto, {registry}).ok());
+  EXPECT_EQ(parse("cluster_type { name: 'envoy.cluster.static' }").kind, "envoy.cluster.static");
+  EXPECT_EQ(error("cluster_type { name: 'nope' }"),
+            "cluster_type: Didn't find a registered cluster factory implementation for name: "
+            "'nope'");
+  EXPECT_EQ(error("type: EDS"), "type: EDS clusters are not built in");
+}
+
+TEST_F(ClusterProtoTest, ATransportSocketIsFoundByName) {
+  EXPECT_NE(parse("transport_socket { name: 'raw_buffer' }").transport, nullptr);
+  EXPECT_EQ(
+      error("transport_socket { name: 'tls' }"),
+      "transport_socket: Didn't find a registered implementation for 'tls' with type URL: ''");
+}
+
+} // namespace
+} // namespace culvert::upstream

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "source/base/clock.h"
+#include "source/net/address.h"
+#include "source/net/connection.h"
+#include "source/net/metadata.h"
+#include "source/net/socket.h"
+
+namespace google::protobuf {
+class Message;
+}
+
+namespace culvert::upstream {
+
+class BalancingPolicy;
+class HostSource;
+class HostSourceContext;
+class TransportSocketFactory;
+
+// What the configuration (or EDS) says about an endpoint, in the order of the API's enum.
+enum class EndpointHealth : uint8_t {
+  kUnknown,
+  kHealthy,
+  kUnhealthy,
+  kDraining,
+  kTimeout,
+  kDegraded,
+};
+
+struct Locality {
+  std::string region;
+  std::string zone;
+  std::string sub_zone;
+
+  friend bool operator==(const Locality&, const Locality&) = default;
+};
+
+struct EndpointConfig {
+  net::Address address; // None while `dns_name` has to be resolved.
+  std::string dns_name;
+  uint16_t port = 0; // Of what `dns_name` resolves to.
+  std::string hostname;
+  std::string endpoint_id; // Of an internal address.
+  EndpointHealth health = EndpointHealth::kUnknown;
+  uint32_t weight = 1;
+  bool canary = false;
+  std::shared_ptr<const google::protobuf::Message> metadata; // May be null.
+  std::shared_ptr<const net::Metadata> log_metadata;         // The same for logs. May be null.
+};
+
+struct LocalityConfig {
+  Locality locality;
+  uint32_t priority = 0;
+  std::optional<uint32_t> weight;
+  std::vector<EndpointConfig> endpoints;
+};
+
+struct BreakerThresholds {
+  uint32_t max_connections = 1024;
+  uint32_t max_pending_requests = 1024;
+  uint32_t max_requests = 1024;
+  uint32_t max_retries = 3;
+  uint64_t max_connection_pools = UINT64_MAX;
+  bool track_remaining = false;
+};
+
+struct CircuitBreakerConfig {
+  BreakerThresholds normal; // "default" in statistics.
+  BreakerThresholds high;
+  std::optional<uint32_t> per_host_max_connections;
+};
+
+// How a cluster finds its hosts; made on main once for each cluster.
+using HostSourceMaker = std::function<std::unique_ptr<HostSource>(HostSourceContext&)>;
+// How a cluster chooses among them; `seed` makes each process start elsewhere.
+using PolicyMaker = std::function<std::unique_ptr<BalancingPolicy>(uint64_t seed)>;
+
+// One cluster, checked and with all defaults applied. Kinds of clusters, policies and transport
+// sockets have put what is theirs into the makers, so that a new kind changes nothing here.
+struct ClusterConfig {
+  std::string name;
+  std::string alt_stat_name;                     // Empty: `name`.
+  std::string kind;                              // "STATIC", "STRICT_DNS", for people.
+  std::shared_ptr<const net::Metadata> metadata; // For logs. May be null.
+  base::Duration connect_timeout = std::chrono::seconds(5);
+  uint32_t per_connection_buffer_limit_bytes = net::Connection::kReadLimitBytes;
+  net::ConnectOptions connect; // upstream_bind_config, keepalive.
+  CircuitBreakerConfig breakers;
+  uint32_t panic_threshold_percent = 50;
+  uint32_t overprovisioning_percent = 140;
+  bool wait_for_warm_on_init = true;
+  std::vector<LocalityConfig> endpoints;
+  HostSourceMaker make_hosts;                        // Null: `endpoints` as they are.
+  PolicyMaker make_policy;                           // Null: round robin.
+  std::shared_ptr<TransportSocketFactory> transport; // Null: raw_buffer.
+  // What it was made from, for /config_dump and to see whether an update changes anything.
+  std::shared_ptr<const google::protobuf::Message> source;
+
+  const std::string& statName() const { return alt_stat_name.empty() ? name : alt_stat_name; }
+};
+
+} // namespace culvert::upstream

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "source/registry/registry.h"
+#include "source/upstream/config.h"
+
+namespace envoy::config::cluster::v3 {
+class Cluster;
+}
+
+namespace culvert::upstream {
+
+// The factories of what a cluster's configuration can name. A further kind of cluster, policy or
+// transport socket is a file with one of these and a line that registers it.
+// Threads: main. Errors: begin with the path of the field, in the message that each takes.
+
+// Registry category kCluster. The kinds that Cluster.type names have the full name of that value
+// as their type(), "envoy.config.cluster.v3.Cluster.STATIC", and no message of their own.
+class ClusterFactory : public registry::Factory {
+public:
+  // Whether addresses of endpoints are names for DNS.
+  virtual bool resolvesNames() const { return false; }
+  // Puts into `config`, which has everything else already, how its hosts are found. `own` is a
+  // newConfig() that was filled from cluster_type; null when there is none.
+  virtual absl::Status configure(const envoy::config::cluster::v3::Cluster& cluster,
+                                 const google::protobuf::Message* own,
+                                 ClusterConfig& config) const = 0;
+};
+
+// Registry category kLoadBalancer.
+class LoadBalancerFactory : public registry::Factory {
+public:
+  virtual absl::StatusOr<PolicyMaker> create(const google::protobuf::Message& config) const = 0;
+  // Says in `config` what the older fields beside lb_policy say.
+  virtual void takeOver(const envoy::config::cluster::v3::Cluster& cluster,
+                        google::protobuf::Message& config) const {
+    static_cast<void>(cluster), static_cast<void>(config);
+  }
+};
+
+// Registry category kTransportSocketOut.
+class UpstreamTransportFactory : public registry::Factory {
+public:
+  virtual absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
+  create(const google::protobuf::Message& config) const = 0;
+};
+
+// STATIC, STRICT_DNS, LOGICAL_DNS and envoy.clusters.dns; round_robin, least_request and random;
+// raw_buffer.
+void registerBuiltIn(registry::Registry& registry);
+
+} // namespace culvert::upstream

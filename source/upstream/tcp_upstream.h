@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "source/base/intrusive_list.h"
+#include "source/event/timer_heap.h"
+#include "source/net/connection.h"
+#include "source/upstream/cluster_info.h"
+#include "source/upstream/host.h"
+#include "source/upstream/upstream.h"
+
+namespace culvert::upstream {
+
+class WorkerCluster;
+
+// An attempt to reach a host and then the connection to it, with all that is counted about it:
+// what Envoy counts for a TCP session, which to it is a request that waits for a connection of a
+// pool (envoy-compat D.3, D.5). Counted from the moment it is made until it closes.
+// Threads: its worker's. Lifetime: as Upstream; keeps its worker's part of the cluster.
+class TcpUpstream final : public Upstream,
+                          private net::ConnectionHandler,
+                          public base::ListNode<TcpUpstream> {
+public:
+  // The breakers for connections and pending requests, and the host's part of them, are taken.
+  TcpUpstream(WorkerCluster& cluster, HostPtr host, std::unique_ptr<net::Io> io,
+              UpstreamHandler& handler);
+  ~TcpUpstream() override;
+
+  // `local_failure`: it is known already that it fails, and that the host has no part in it.
+  void start(bool local_failure);
+
+  net::Connection& connection() override { return connection_; }
+  const std::shared_ptr<const net::HostDescription>& host() const override {
+    return host_->description();
+  }
+  void pauseReading() override;
+  void resumeReading() override;
+  void flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
+                      std::shared_ptr<void> until_done) override;
+  // Ends and destroys one that flushes.
+  void destroyFlushing();
+
+private:
+  enum class State : uint8_t { kConnecting, kOpen, kFlushing, kClosed };
+  struct Flush;
+
+  void onConnected() override;
+  void onData(net::Buffer& data, bool end) override;
+  void onWriteBlocked(bool blocked) override;
+  void onClosed(const net::CloseReason& reason) override;
+  net::Connection* directSink() override;
+  void onSpliced(size_t bytes) override;
+
+  void onTimer();
+  void onFlushIdle();
+  void countSent();
+  void leaveConnecting();
+  void countClosed(bool by_peer);
+  void onConnectFailed(bool by_peer);
+
+  WorkerCluster& cluster_;
+  const HostPtr host_;
+  UpstreamHandler* handler_; // Null when nobody listens any more.
+  event::Timer timer_;       // connect_timeout, then the flush's idle time.
+  net::Connection connection_;
+  const base::Instant start_;
+  uint64_t counted_sent_bytes_ = 0;
+  uint32_t counted_pauses_ = 0;
+  State state_ = State::kConnecting;
+  ConnectFailure failure_ = ConnectFailure::kRefused; // Should it fail.
+  bool ended_by_peer_ = false;                        // The peer's end of stream came after ours.
+  std::unique_ptr<Flush> flush_;
+};
+
+} // namespace culvert::upstream

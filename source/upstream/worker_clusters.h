@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "source/base/intrusive_list.h"
+#include "source/upstream/balancing.h"
+#include "source/upstream/cluster_info.h"
+#include "source/upstream/tcp_upstream.h"
+#include "source/upstream/upstream.h"
+
+namespace culvert::upstream {
+
+class WorkerClusters;
+
+// One worker's view of one cluster. Its connections keep it when the cluster goes or is replaced.
+// Threads: its worker's; made on main.
+class WorkerCluster final : public ThreadCluster {
+public:
+  WorkerCluster(WorkerClusters& owner, ClusterInfoPtr info, std::unique_ptr<Balancer> balancer)
+      : owner_(owner), info_(std::move(info)), balancer_(std::move(balancer)) {}
+
+  absl::string_view name() const override { return info_->config.name; }
+  const std::shared_ptr<const net::ClusterDescription>& description() const override {
+    return info_->description;
+  }
+  std::variant<std::unique_ptr<Upstream>, ConnectFailure>
+  connect(UpstreamHandler& handler, const LoadBalancerContext& context) override;
+  void countAttemptsExceeded() override;
+
+  ClusterInfo& info() { return *info_; }
+  WorkerClusters& owner() { return owner_; }
+
+  void addUser() { users_++; }
+  void removeUser();
+
+private:
+  friend class WorkerClusters;
+
+  const HostPtr* pickHost(const LoadBalancerContext& context);
+  std::unique_ptr<Upstream> dial(const HostPtr& host, UpstreamHandler& handler,
+                                 const LoadBalancerContext& context);
+
+  WorkerClusters& owner_;
+  const ClusterInfoPtr info_;
+  std::unique_ptr<Balancer> balancer_;
+  size_t users_ = 0; // Connections.
+  bool retired_ = false;
+};
+
+// One worker's view of all clusters, and the connections that go on without a session until what
+// was written has left.
+// Threads: its worker's; made on main. Lifetime: its connections are gone before it, but for those
+// that flush; the loop outlives it.
+class WorkerClusters final : public ThreadClusters {
+public:
+  // More than this many flushing connections of one worker: further ones are cut off.
+  static constexpr size_t kFlushingMax = 1024;
+
+  explicit WorkerClusters(event::Loop& loop) : loop_(loop) {}
+  ~WorkerClusters() override;
+
+  ThreadCluster* find(absl::string_view name) override;
+
+  event::Loop& loop() { return loop_; }
+  void set(ClusterInfoPtr info, std::unique_ptr<Balancer> balancer);
+  void update(absl::string_view name, std::unique_ptr<Balancer> balancer);
+  void remove(absl::string_view name);
+
+  // False: there are too many already.
+  bool addFlushing(TcpUpstream& upstream);
+  void removeFlushing(TcpUpstream& upstream);
+  void destroyRetired(WorkerCluster& cluster);
+
+private:
+  void retire(std::unique_ptr<WorkerCluster> cluster);
+
+  event::Loop& loop_;
+  absl::flat_hash_map<std::string, std::unique_ptr<WorkerCluster>> clusters_;
+  std::vector<std::unique_ptr<WorkerCluster>> retired_; // Replaced, but still in use.
+  base::IntrusiveList<TcpUpstream> flushing_;
+  size_t flushing_count_ = 0;
+};
+
+} // namespace culvert::upstream
