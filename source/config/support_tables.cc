@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which fields of Envoy's API this proxy honours: envoy-compat section A as data.
+#include "source/config/support.h"
+
+namespace culvert::config {
+namespace {
+
+constexpr Support kHonoured = Support::kHonoured, kIgnored = Support::kIgnored,
+                  kNotYet = Support::kNotYet, kRefused = Support::kRefused;
+
+constexpr absl::string_view kBootstrap = "envoy.config.bootstrap.v3.Bootstrap";
+constexpr absl::string_view kAdmin = "envoy.config.bootstrap.v3.Admin";
+constexpr absl::string_view kLayer = "envoy.config.bootstrap.v3.RuntimeLayer";
+constexpr absl::string_view kManager = "envoy.config.bootstrap.v3.ClusterManager";
+constexpr absl::string_view kStats = "envoy.config.metrics.v3.StatsConfig";
+constexpr absl::string_view kBuckets = "envoy.config.metrics.v3.HistogramBucketSettings";
+constexpr absl::string_view kListener = "envoy.config.listener.v3.Listener";
+constexpr absl::string_view kChain = "envoy.config.listener.v3.FilterChain";
+constexpr absl::string_view kMatch = "envoy.config.listener.v3.FilterChainMatch";
+constexpr absl::string_view kListenerFilter = "envoy.config.listener.v3.ListenerFilter";
+constexpr absl::string_view kFilter = "envoy.config.listener.v3.Filter";
+constexpr absl::string_view kBalance = "envoy.config.listener.v3.Listener.ConnectionBalanceConfig";
+constexpr absl::string_view kNode = "envoy.config.core.v3.Node";
+constexpr absl::string_view kAddress = "envoy.config.core.v3.Address";
+constexpr absl::string_view kSocketAddress = "envoy.config.core.v3.SocketAddress";
+constexpr absl::string_view kSocketOption = "envoy.config.core.v3.SocketOption";
+constexpr absl::string_view kBind = "envoy.config.core.v3.BindConfig";
+constexpr absl::string_view kSource = "envoy.config.core.v3.DataSource";
+constexpr absl::string_view kFormat = "envoy.config.core.v3.SubstitutionFormatString";
+constexpr absl::string_view kCluster = "envoy.config.cluster.v3.Cluster";
+constexpr absl::string_view kCommonLb = "envoy.config.cluster.v3.Cluster.CommonLbConfig";
+constexpr absl::string_view kLeastLb = "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig";
+constexpr absl::string_view kThresholds = "envoy.config.cluster.v3.CircuitBreakers.Thresholds";
+constexpr absl::string_view kConnect = "envoy.config.cluster.v3.UpstreamConnectionOptions";
+constexpr absl::string_view kDns = "envoy.extensions.clusters.dns.v3.DnsCluster";
+constexpr absl::string_view kLeastRequest =
+    "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest";
+constexpr absl::string_view kAssignment = "envoy.config.endpoint.v3.ClusterLoadAssignment";
+constexpr absl::string_view kAssignmentPolicy =
+    "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy";
+constexpr absl::string_view kLocality = "envoy.config.endpoint.v3.LocalityLbEndpoints";
+constexpr absl::string_view kLbEndpoint = "envoy.config.endpoint.v3.LbEndpoint";
+constexpr absl::string_view kEndpoint = "envoy.config.endpoint.v3.Endpoint";
+constexpr absl::string_view kLog = "envoy.config.accesslog.v3.AccessLog";
+constexpr absl::string_view kLogFilter = "envoy.config.accesslog.v3.AccessLogFilter";
+constexpr absl::string_view kTcp = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+constexpr absl::string_view kTcpWeight =
+    "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight";
+
+constexpr absl::string_view kXds = "configuration from a control plane or from watched files";
+constexpr absl::string_view kHealth = "health checking and outlier detection";
+constexpr absl::string_view kTls = "TLS";
+constexpr absl::string_view kLocalities = "balancing over priorities and localities";
+constexpr absl::string_view kHashing = "hash balancing";
+constexpr absl::string_view kSubsets = "subsets and metadata matching";
+constexpr absl::string_view kSlowStart = "slow start";
+constexpr absl::string_view kResolver = "names are resolved by the resolver that is built in";
+constexpr absl::string_view kHttp = "it is about HTTP";
+constexpr absl::string_view kTuning = "it only tunes Envoy's own machinery";
+constexpr absl::string_view kOneProtocol = "it is for UDP, QUIC or API listeners";
+
+constexpr FieldSupport kBootstrapFields[] = {
+    {kBootstrap, kHonoured,
+     "node static_resources admin cluster_manager stats_config stats_flush_interval "
+     "stats_flush_on_admin layered_runtime application_log_config bootstrap_extensions",
+     ""},
+    {kBootstrap, kIgnored, "watchdog watchdogs", "no watchdog runs"},
+    {kBootstrap, kIgnored,
+     "typed_dns_resolver_config dns_resolution_config use_tcp_for_dns_lookups", kResolver},
+    {kBootstrap, kIgnored,
+     "deferred_stat_options memory_allocator_manager enable_dispatcher_stats header_prefix "
+     "stats_eviction_interval enable_worker_cpu_affinity xds_delegate_extension "
+     "xds_config_tracker_extension grpc_async_client_manager_config stats_server_version_override",
+     kTuning},
+    {kBootstrap, kIgnored, "tracing inline_headers", kHttp},
+    {kBootstrap, kIgnored, "perf_tracing_file_path fatal_actions", "there is nothing like it here"},
+    {kBootstrap, kIgnored, "default_regex_engine", "RE2 is always used"},
+    {kBootstrap, kNotYet, "dynamic_resources node_context_params", kXds},
+    {kBootstrap, kNotYet, "stats_sinks", "pushing statistics"},
+    {kBootstrap, kNotYet, "overload_manager", "overload management"},
+    {kBootstrap, kRefused, "flags_path", "the runtime comes from layered_runtime"},
+    {kBootstrap, kRefused, "hds_config", "there is no health discovery service"},
+    {kBootstrap, kRefused, "config_sources default_config_source", "there are no xdstp resources"},
+    {kBootstrap, kRefused, "default_socket_interface", "sockets are always the kernel's"},
+    {kBootstrap, kRefused, "certificate_provider_instances", "certificates come from files or SDS"},
+    {kBootstrap, kRefused, "listener_manager", "there is only one"},
+    {"envoy.config.bootstrap.v3.Bootstrap.StaticResources", kHonoured, "listeners clusters", ""},
+    {"envoy.config.bootstrap.v3.Bootstrap.StaticResources", kNotYet, "secrets", kTls},
+    {"envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig", kHonoured, "*", ""},
+    {kAdmin, kHonoured, "address access_log allow_paths", ""},
+    {kAdmin, kIgnored, "access_log_path", "use access_log"},
+    {kAdmin, kIgnored, "profile_path socket_options ignore_global_conn_limit", kTuning},
+    {"envoy.config.bootstrap.v3.LayeredRuntime", kHonoured, "layers", ""},
+    {kLayer, kHonoured, "name static_layer disk_layer admin_layer", ""},
+    {kLayer, kNotYet, "rtds_layer", kXds},
+    {"envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer", kHonoured, "*", ""},
+    {"envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer", kHonoured, "*", ""},
+    {kManager, kHonoured, "local_cluster_name upstream_bind_config", ""},
+    {kManager, kIgnored, "outlier_detection", "no ejection events are written"},
+    {kManager, kIgnored, "enable_deferred_cluster_creation", kTuning},
+    {kManager, kRefused, "load_stats_config", "there is no load reporting"},
+    {kStats, kHonoured, "stats_tags use_all_default_tags stats_matcher histogram_bucket_settings",
+     ""},
+    {kStats, kIgnored, "allow_default_tag_overrides", "the first tag of a name stays"},
+    {"envoy.config.metrics.v3.TagSpecifier", kHonoured, "*", ""},
+    {"envoy.config.metrics.v3.StatsMatcher", kHonoured, "*", ""},
+    {kBuckets, kHonoured, "match buckets", ""},
+    {kBuckets, kIgnored, "bins", "the bins have a fixed precision"},
+    {kNode, kHonoured, "id cluster metadata locality", ""},
+    {kNode, kIgnored,
+     "dynamic_parameters user_agent_name user_agent_version user_agent_build_version extensions "
+     "client_features listening_addresses",
+     "this proxy describes itself"},
+};
+
+constexpr FieldSupport kListenerFields[] = {
+    {kListener, kHonoured,
+     "name address additional_addresses stat_prefix filter_chains default_filter_chain "
+     "per_connection_buffer_limit_bytes metadata drain_type listener_filters "
+     "listener_filters_timeout "
+     "continue_on_listener_filters_timeout transparent freebind socket_options "
+     "tcp_fast_open_queue_length traffic_direction connection_balance_config reuse_port "
+     "enable_reuse_port access_log tcp_backlog_size max_connections_to_accept_per_socket_event "
+     "bind_to_port deprecated_v1 ignore_global_conn_limit bypass_overload_manager tcp_keepalive",
+     ""},
+    {kListener, kIgnored, "stats_matcher", "every statistic of a listener is kept"},
+    {kListener, kNotYet, "use_original_dst", "handing connections over to other listeners"},
+    {kListener, kNotYet, "filter_chain_matcher", "matcher trees"},
+    {kListener, kNotYet, "internal_listener", "internal listeners"},
+    {kListener, kNotYet, "per_connection_buffer_high_watermark_timeout",
+     "closing connections that stay above their watermark"},
+    {kListener, kRefused, "udp_listener_config api_listener fcds_config", kOneProtocol},
+    {kListener, kRefused, "enable_mptcp", "there is no multipath TCP"},
+    {"envoy.config.listener.v3.Listener.DeprecatedV1", kHonoured, "bind_to_port", ""},
+    {kBalance, kHonoured, "exact_balance", ""},
+    {kBalance, kRefused, "extend_balance cpu_locality_balance", "exact_balance is the only one"},
+    {"envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance", kHonoured, "*", ""},
+    {"envoy.config.listener.v3.AdditionalAddress", kHonoured,
+     "address socket_options tcp_keepalive", ""},
+    {"envoy.config.core.v3.SocketOptionsOverride", kHonoured, "socket_options", ""},
+    {kChain, kHonoured,
+     "filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name",
+     ""},
+    {kChain, kNotYet, "use_proxy_proto", "reading the PROXY header"},
+    {kMatch, kHonoured,
+     "destination_port prefix_ranges direct_source_prefix_ranges source_type source_prefix_ranges "
+     "source_ports transport_protocol",
+     ""},
+    {kMatch, kNotYet, "server_names application_protocols", "matching on what a TLS client says"},
+    {kMatch, kRefused, "address_suffix suffix_len",
+     "Envoy refuses it too: filter chain contains unimplemented fields"},
+    {kListenerFilter, kHonoured, "name typed_config", ""},
+    {kListenerFilter, kNotYet, "filter_disabled", "listener filters for some connections only"},
+    {kListenerFilter, kRefused, "config_discovery", "there is no discovery of single filters"},
+    {kFilter, kHonoured, "name typed_config", ""},
+    {kFilter, kRefused, "config_discovery", "there is no discovery of single filters"},
+};
+
+constexpr FieldSupport kCoreFields[] = {
+    {kAddress, kHonoured, "socket_address pipe", ""},
+    {kAddress, kNotYet, "envoy_internal_address", "internal listeners"},
+    {kSocketAddress, kHonoured, "protocol address port_value", ""},
+    {kSocketAddress, kNotYet, "ipv4_compat", "IPv4 clients of IPv6 listeners"},
+    {kSocketAddress, kRefused, "named_port",
+     "Envoy refuses it too: IP resolver can't handle port specifier type 4"},
+    {kSocketAddress, kRefused, "resolver_name", "addresses are resolved by the cluster's type"},
+    {kSocketAddress, kRefused, "network_namespace_filepath", "sockets are in the proxy's own"},
+    {"envoy.config.core.v3.Pipe", kHonoured, "*", ""},
+    {kSocketOption, kHonoured, "description level name int_value buf_value state", ""},
+    {kSocketOption, kNotYet, "type ip_version", "socket options for some addresses only"},
+    {kBind, kHonoured, "source_address freebind socket_options", ""},
+    {kBind, kNotYet, "extra_source_addresses additional_source_addresses",
+     "a source address for each family"},
+    {kBind, kRefused, "local_address_selector validate_network_namespaces",
+     "there is one source address"},
+    {"envoy.config.core.v3.TcpKeepalive", kHonoured, "*", ""},
+    {"envoy.config.core.v3.CidrRange", kHonoured, "*", ""},
+    {"envoy.config.core.v3.Metadata", kHonoured, "*", ""},
+    {"envoy.config.core.v3.Locality", kHonoured, "*", ""},
+    {"envoy.config.core.v3.TransportSocket", kHonoured, "name typed_config", ""},
+    {"envoy.config.core.v3.TypedExtensionConfig", kHonoured, "name typed_config", ""},
+    {kSource, kHonoured, "filename inline_bytes inline_string environment_variable", ""},
+    {kSource, kIgnored, "watched_directory", "the file is read once"},
+    {kFormat, kHonoured,
+     "text_format json_format text_format_source omit_empty_values json_format_options", ""},
+    {kFormat, kIgnored, "content_type", kHttp},
+    {kFormat, kRefused, "formatters", "there are no formatter extensions"},
+    {"envoy.config.core.v3.JsonFormatOptions", kHonoured, "*", ""},
+    {"envoy.config.core.v3.RuntimeDouble", kHonoured, "*", ""},
+    {"envoy.config.core.v3.RuntimeUInt32", kHonoured, "*", ""},
+    {"envoy.config.core.v3.BackoffStrategy", kHonoured, "*", ""},
+    {"envoy.type.v3.Percent", kHonoured, "*", ""},
+    {"envoy.type.v3.FractionalPercent", kHonoured, "*", ""},
+    {"envoy.type.matcher.v3.StringMatcher", kHonoured, "*", ""},
+    {kLog, kHonoured, "name filter typed_config", ""},
+    {kLogFilter, kHonoured,
+     "status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter "
+     "and_filter or_filter header_filter response_flag_filter grpc_status_filter log_type_filter "
+     "metadata_filter",
+     ""},
+    {kLogFilter, kRefused, "extension_filter", "there are no filter extensions for access logs"},
+    {"envoy.config.accesslog.v3.AndFilter", kHonoured, "filters", ""},
+    {"envoy.config.accesslog.v3.OrFilter", kHonoured, "filters", ""},
+    {"envoy.config.accesslog.v3.StatusCodeFilter", kHonoured, "*", ""},
+    {"envoy.config.accesslog.v3.DurationFilter", kHonoured, "*", ""},
+    {"envoy.config.accesslog.v3.NotHealthCheckFilter", kHonoured, "*", ""},
+    {"envoy.config.accesslog.v3.TraceableFilter", kHonoured, "*", ""},
+    {"envoy.config.accesslog.v3.RuntimeFilter", kHonoured, "*", ""},
+    {"envoy.config.accesslog.v3.HeaderFilter", kHonoured, "*", ""},
+    {"envoy.config.accesslog.v3.ResponseFlagFilter", kHonoured, "*", ""},
+    {"envoy.config.accesslog.v3.GrpcStatusFilter", kHonoured, "*", ""},
+    {"envoy.config.accesslog.v3.LogTypeFilter", kHonoured, "*", ""},
+    {"envoy.config.accesslog.v3.MetadataFilter", kHonoured, "*", ""},
+    {"envoy.extensions.access_loggers.file.v3.FileAccessLog", kHonoured,
+     "path format json_format typed_json_format log_format", ""},
+    {"envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", kHonoured, "log_format", ""},
+    {"envoy.extensions.access_loggers.stream.v3.StderrAccessLog", kHonoured, "log_format", ""},
+};
+
+constexpr FieldSupport kClusterFields[] = {
+    {kCluster, kHonoured,
+     "name alt_stat_name type cluster_type connect_timeout per_connection_buffer_limit_bytes "
+     "lb_policy load_assignment circuit_breakers dns_refresh_rate dns_jitter "
+     "dns_failure_refresh_rate respect_dns_ttl dns_lookup_family wait_for_warm_on_init "
+     "upstream_bind_config least_request_lb_config round_robin_lb_config common_lb_config "
+     "transport_socket metadata upstream_connection_options load_balancing_policy "
+     "connection_pool_per_downstream_connection",
+     ""},
+    {kCluster, kIgnored,
+     "dns_resolvers dns_resolution_config typed_dns_resolver_config use_tcp_for_dns_lookups",
+     kResolver},
+    {kCluster, kIgnored, "stats_matcher", "every statistic of a cluster is kept"},
+    {kCluster, kIgnored, "lrs_server lrs_report_endpoint_metrics", "there is no load reporting"},
+    {kCluster, kIgnored, "preconnect_policy queuing_policies", kTuning},
+    {kCluster, kIgnored,
+     "max_requests_per_connection upstream_http_protocol_options common_http_protocol_options "
+     "http_protocol_options http2_protocol_options protocol_selection track_timeout_budgets "
+     "track_cluster_stats",
+     kHttp},
+    {kCluster, kNotYet, "eds_cluster_config", kXds},
+    {kCluster, kNotYet,
+     "health_checks outlier_detection close_connections_on_host_health_failure "
+     "ignore_health_on_host_removal",
+     kHealth},
+    {kCluster, kNotYet, "ring_hash_lb_config maglev_lb_config", kHashing},
+    {kCluster, kNotYet, "lb_subset_config", kSubsets},
+    {kCluster, kNotYet, "original_dst_lb_config cleanup_interval", "ORIGINAL_DST clusters"},
+    {kCluster, kNotYet, "transport_socket_matches transport_socket_matcher", kTls},
+    {kCluster, kNotYet, "typed_extension_protocol_options", "protocol options of upstreams"},
+    {kCluster, kNotYet, "per_connection_buffer_high_watermark_timeout",
+     "closing connections that stay above their watermark"},
+    {kCluster, kRefused, "filters", "there are no filters towards upstreams"},
+    {kCluster, kRefused, "upstream_config", "there is one kind of upstream"},
+    {"envoy.config.cluster.v3.Cluster.CustomClusterType", kHonoured, "name typed_config", ""},
+    {"envoy.config.cluster.v3.Cluster.RefreshRate", kHonoured, "*", ""},
+    {"envoy.config.cluster.v3.Cluster.RoundRobinLbConfig", kNotYet, "slow_start_config",
+     kSlowStart},
+    {kLeastLb, kHonoured, "choice_count active_request_bias", ""},
+    {kLeastLb, kNotYet, "slow_start_config", kSlowStart},
+    {kCommonLb, kHonoured, "healthy_panic_threshold update_merge_window", ""},
+    {kCommonLb, kNotYet, "zone_aware_lb_config locality_weighted_lb_config", kLocalities},
+    {kCommonLb, kNotYet, "ignore_new_hosts_until_first_hc override_host_status", kHealth},
+    {kCommonLb, kNotYet, "close_connections_on_host_set_change",
+     "closing connections when hosts change"},
+    {kCommonLb, kNotYet, "consistent_hashing_lb_config", kHashing},
+    {"envoy.config.cluster.v3.CircuitBreakers", kHonoured, "thresholds per_host_thresholds", ""},
+    {kThresholds, kHonoured,
+     "priority max_connections max_pending_requests max_requests max_retries track_remaining "
+     "max_connection_pools",
+     ""},
+    {kThresholds, kIgnored, "retry_budget", kHttp},
+    {kConnect, kHonoured, "tcp_keepalive", ""},
+    {kConnect, kIgnored, "set_local_interface_name_on_upstream_connections happy_eyeballs_config",
+     kTuning},
+    {"envoy.config.cluster.v3.LoadBalancingPolicy", kHonoured, "policies", ""},
+    {"envoy.config.cluster.v3.LoadBalancingPolicy.Policy", kHonoured, "typed_extension_config", ""},
+    {"envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", kNotYet,
+     "slow_start_config", kSlowStart},
+    {"envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", kNotYet,
+     "locality_lb_config", kLocalities},
+    {"envoy.extensions.load_balancing_policies.random.v3.Random", kNotYet, "locality_lb_config",
+     kLocalities},
+    {kLeastRequest, kHonoured, "choice_count active_request_bias enable_full_scan selection_method",
+     ""},
+    {kLeastRequest, kNotYet, "slow_start_config", kSlowStart},
+    {kLeastRequest, kNotYet, "locality_lb_config", kLocalities},
+    {kDns, kHonoured,
+     "dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family "
+     "all_addresses_in_single_endpoint dns_min_refresh_rate",
+     ""},
+    {kDns, kIgnored, "typed_dns_resolver_config", kResolver},
+    {"envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate", kHonoured, "*", ""},
+    {kAssignment, kHonoured, "cluster_name endpoints policy", ""},
+    {kAssignment, kRefused, "named_endpoints", "endpoints are written where they are used"},
+    {kAssignmentPolicy, kHonoured, "overprovisioning_factor", ""},
+    {kAssignmentPolicy, kIgnored, "drop_overloads endpoint_stale_after",
+     "they are instructions of a control plane"},
+    {kAssignmentPolicy, kNotYet, "weighted_priority_health", kLocalities},
+    {kLocality, kHonoured, "locality metadata lb_endpoints load_balancing_weight priority", ""},
+    {kLocality, kIgnored, "proximity", "Envoy does not use it either"},
+    {kLocality, kRefused, "load_balancer_endpoints leds_cluster_locality_config",
+     "endpoints stand in lb_endpoints"},
+    {kLbEndpoint, kHonoured, "endpoint health_status metadata load_balancing_weight", ""},
+    {kLbEndpoint, kRefused, "endpoint_name", "endpoints are written where they are used"},
+    {kEndpoint, kHonoured, "address hostname", ""},
+    {kEndpoint, kIgnored, "observability_name", "the address names the host"},
+    {kEndpoint, kNotYet, "health_check_config", kHealth},
+    {kEndpoint, kNotYet, "additional_addresses", "hosts of several addresses"},
+};
+
+constexpr FieldSupport kFilterFields[] = {
+    {kTcp, kHonoured,
+     "stat_prefix cluster weighted_clusters idle_timeout max_connect_attempts backoff_options "
+     "max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage "
+     "access_log access_log_options access_log_flush_interval flush_access_log_on_connected "
+     "upstream_connect_mode max_early_data_bytes",
+     ""},
+    {kTcp, kIgnored, "downstream_idle_timeout upstream_idle_timeout",
+     "Envoy does not use it either; set idle_timeout"},
+    {kTcp, kNotYet, "metadata_match", kSubsets},
+    {kTcp, kNotYet, "hash_policy", kHashing},
+    {kTcp, kNotYet, "tunneling_config", "tunnels"},
+    {kTcp, kNotYet, "proxy_protocol_tlvs proxy_protocol_tlv_merge_policy",
+     "writing the PROXY header"},
+    {kTcp, kNotYet, "check_drain_close", "closing connections while draining"},
+    {kTcp, kRefused, "on_demand", "there is no discovery of clusters on demand"},
+    {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster", kHonoured,
+     "clusters", ""},
+    {kTcpWeight, kHonoured, "name weight", ""},
+    {kTcpWeight, kNotYet, "metadata_match", kSubsets},
+    {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions", kHonoured, "*",
+     ""},
+    {"envoy.extensions.filters.network.direct_response.v3.Config", kHonoured, "response", ""},
+    {"envoy.extensions.filters.network.echo.v3.Echo", kHonoured, "*", ""},
+    {"envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", kHonoured, "*", ""},
+};
+
+constexpr ValueSupport kValues[] = {
+    {"envoy.config.listener.v3.Listener.bind_to_port", "false", kNotYet,
+     "listeners without a port of their own"},
+    {"envoy.config.listener.v3.Listener.DeprecatedV1.bind_to_port", "false", kNotYet,
+     "listeners without a port of their own"},
+    {"envoy.config.core.v3.SocketAddress.protocol", "UDP", kRefused, "this is a TCP proxy"},
+    {"envoy.config.cluster.v3.Cluster.type", "EDS", kNotYet, kXds},
+    {"envoy.config.cluster.v3.Cluster.type", "ORIGINAL_DST", kNotYet, "ORIGINAL_DST clusters"},
+    {"envoy.config.cluster.v3.Cluster.lb_policy", "RING_HASH", kNotYet, kHashing},
+    {"envoy.config.cluster.v3.Cluster.lb_policy", "MAGLEV", kNotYet, kHashing},
+    {"envoy.config.cluster.v3.Cluster.lb_policy", "CLUSTER_PROVIDED", kNotYet,
+     "balancing by the cluster"},
+};
+
+constexpr absl::Span<const FieldSupport> kTables[] = {
+    kBootstrapFields, kListenerFields, kCoreFields, kClusterFields, kFilterFields,
+};
+
+} // namespace
+
+absl::Span<const absl::Span<const FieldSupport>> fieldSupport() { return kTables; }
+
+absl::Span<const ValueSupport> valueSupport() { return kValues; }
+
+} // namespace culvert::config
