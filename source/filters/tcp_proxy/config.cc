@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/filters/tcp_proxy/config.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+
+namespace culvert::tcp_proxy {
+namespace {
+
+using Proto = envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
+
+constexpr std::chrono::hours kDefaultIdleTimeout(1);
+
+base::Duration toDuration(const google::protobuf::Duration& duration) {
+  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
+}
+
+absl::Status checkConnectMode(const Proto& proto) {
+  using namespace envoy::extensions::filters::network::tcp_proxy::v3;
+  if (proto.upstream_connect_mode() != IMMEDIATE && !proto.has_max_early_data_bytes()) {
+    return absl::InvalidArgumentError(
+        "max_early_data_bytes: max_early_data_bytes must be set when upstream_connect_mode is not "
+        "IMMEDIATE");
+  }
+  return absl::OkStatus();
+}
+
+} // namespace
+
+Stats::Stats(stats::Scope& scope)
+    : downstream_cx_total(scope.counter("downstream_cx_total")),
+      downstream_cx_no_route(scope.counter("downstream_cx_no_route")),
+      downstream_cx_rx_bytes_total(scope.counter("downstream_cx_rx_bytes_total")),
+      downstream_cx_tx_bytes_total(scope.counter("downstream_cx_tx_bytes_total")),
+      downstream_flow_control_paused_reading_total(
+          scope.counter("downstream_flow_control_paused_reading_total")),
+      downstream_flow_control_resumed_reading_total(
+          scope.counter("downstream_flow_control_resumed_reading_total")),
+      early_data_received_count_total(scope.counter("early_data_received_count_total")),
+      idle_timeout(scope.counter("idle_timeout")),
+      max_downstream_connection_duration(scope.counter("max_downstream_connection_duration")),
+      upstream_flush_total(scope.counter("upstream_flush_total")),
+      upstream_flush_active(scope.gauge("upstream_flush_active")),
+      downstream_cx_rx_bytes_buffered(scope.gauge("downstream_cx_rx_bytes_buffered")),
+      downstream_cx_tx_bytes_buffered(scope.gauge("downstream_cx_tx_bytes_buffered")) {}
+
+absl::StatusOr<std::shared_ptr<const Config>> Config::create(const Proto& proto,
+                                                             FactoryContext& context) {
+  if (absl::Status status = checkConnectMode(proto); !status.ok()) {
+    return status;
+  }
+  auto config = std::make_shared<Config>();
+  config->scope_ = context.scope.scope(absl::StrCat("tcp.", proto.stat_prefix()));
+  config->stats_ = std::make_unique<Stats>(*config->scope_);
+
+  uint64_t sum = 0;
+  if (proto.has_weighted_clusters()) {
+    for (const auto& cluster : proto.weighted_clusters().clusters()) {
+      config->clusters_.push_back({cluster.name(), sum += cluster.weight()});
+    }
+  } else {
+    config->clusters_.push_back({proto.cluster(), 1});
+  }
+
+  config->idle_timeout = proto.has_idle_timeout() ? toDuration(proto.idle_timeout())
+                                                  : base::Duration(kDefaultIdleTimeout);
+  if (config->idle_timeout == base::Duration(0)) {
+    config->idle_timeout.reset();
+  }
+  if (proto.has_max_connect_attempts()) {
+    config->max_connect_attempts = proto.max_connect_attempts().value();
+  }
+  if (proto.has_backoff_options()) {
+    const auto& backoff = proto.backoff_options();
+    config->backoff_base_ = toDuration(backoff.base_interval());
+    config->backoff_max_ = backoff.has_max_interval() ? toDuration(backoff.max_interval())
+                                                      : 10 * config->backoff_base_;
+  }
+  if (proto.has_max_downstream_connection_duration()) {
+    config->max_duration_ = toDuration(proto.max_downstream_connection_duration());
+    config->duration_jitter_ =
+        proto.max_downstream_connection_duration_jitter_percentage().value() / 100;
+  }
+  if (proto.has_max_early_data_bytes()) {
+    config->max_early_data_bytes = proto.max_early_data_bytes().value();
+  }
+  if (proto.upstream_connect_mode() ==
+      envoy::extensions::filters::network::tcp_proxy::v3::ON_DOWNSTREAM_DATA) {
+    config->connect_when = ConnectWhen::kAtFirstByte;
+  }
+  if (absl::Status status = config->readLogOptions(proto, context); !status.ok()) {
+    return status;
+  }
+  return config;
+}
+
+absl::Status Config::readLogOptions(const Proto& proto, FactoryContext& context) {
+  absl::StatusOr<access_log::Loggers> loggers =
+      access_log::create(proto.access_log(), context.access_log);
+  if (!loggers.ok()) {
+    return absl::Status(loggers.status().code(),
+                        absl::StrCat("access_log", loggers.status().message()));
+  }
+  access_logs = *std::move(loggers);
+  // The two fields outside access_log_options are its deprecated spellings.
+  const auto& options = proto.access_log_options();
+  if (options.has_access_log_flush_interval()) {
+    log_flush_interval = toDuration(options.access_log_flush_interval());
+  } else if (proto.has_access_log_flush_interval()) {
+    log_flush_interval = toDuration(proto.access_log_flush_interval());
+  }
+  log_when_connected =
+      options.flush_access_log_on_connected() || proto.flush_access_log_on_connected();
+  log_at_start = options.flush_access_log_on_start();
+  return absl::OkStatus();
+}
+
+const std::string& Config::pickCluster(base::Random& random) const {
+  if (clusters_.size() == 1) {
+    return clusters_.front().name;
+  }
+  const uint64_t drawn = random.below(clusters_.back().up_to);
+  return std::find_if(clusters_.begin(), clusters_.end(),
+                      [&](const WeightedCluster& cluster) { return drawn < cluster.up_to; })
+      ->name;
+}
+
+std::shared_ptr<void> Config::countFlush() const {
+  stats_->upstream_flush_total.add();
+  stats_->upstream_flush_active.add();
+  return {stats_.get(),
+          [config = shared_from_this()](Stats* stats) { stats->upstream_flush_active.sub(); }};
+}
+
+std::optional<base::Duration> Config::maxDuration(base::Random& random) const {
+  if (!max_duration_.has_value() || duration_jitter_ == 0) {
+    return max_duration_;
+  }
+  const double extra = duration_jitter_ * random.fraction();
+  return *max_duration_ +
+         base::Duration(static_cast<int64_t>(static_cast<double>(max_duration_->count()) * extra));
+}
+
+base::Duration Config::backoff(uint32_t attempt, base::Random& random) const {
+  if (backoff_base_ == base::Duration(0)) {
+    return base::Duration(0);
+  }
+  const uint32_t doublings = std::min(attempt - 2, 30u);
+  const int64_t limit = std::min<int64_t>(backoff_base_.count() << doublings, backoff_max_.count());
+  return base::Duration(static_cast<int64_t>(random.below(static_cast<uint64_t>(limit) + 1)));
+}
+
+} // namespace culvert::tcp_proxy

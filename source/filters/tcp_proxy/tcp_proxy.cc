@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "source/base/log.h"
+#include "source/event/timer_heap.h"
+#include "source/filter_api/filter.h"
+#include "source/filters/tcp_proxy/config.h"
+#include "source/upstream/upstream.h"
+
+namespace culvert {
+namespace tcp_proxy {
+namespace {
+
+using event::Timer;
+using upstream::ConnectFailure;
+
+// How long a session without an idle timeout may take to hand its last bytes over.
+constexpr std::chrono::hours kFlushIdle(1);
+
+// A worker's random numbers for its sessions.
+struct WorkerRandom : base::Random {
+  explicit WorkerRandom(event::Loop&) {}
+};
+
+CloseCode closeCode(ConnectFailure failure) {
+  switch (failure) {
+  case ConnectFailure::kNoHealthyHost:
+    return CloseCode::kNoHealthyHost;
+  case ConnectFailure::kOverflow:
+    return CloseCode::kOverflow;
+  case ConnectFailure::kRefused:
+  case ConnectFailure::kTimeout:
+  case ConnectFailure::kLocal:
+    return CloseCode::kConnectFailed;
+  }
+  return CloseCode::kConnectFailed;
+}
+
+// Joins a downstream connection to one connection of a cluster: picks and connects, then relays
+// both directions with back-pressure, half-close and reset, and logs.
+class TcpProxy final : public Filter,
+                       private upstream::UpstreamHandler,
+                       private upstream::LoadBalancerContext {
+public:
+  static constexpr bool kTerminal = true;
+  static constexpr const char* kNames[] = {"envoy.filters.network.tcp_proxy", "envoy.tcp_proxy"};
+
+  TcpProxy(const Config& config, FilterContext& context)
+      : config_(config), stats_(config.stats()), clusters_(context.clusters()) {}
+  ~TcpProxy() override;
+
+  Next onOpen() override;
+  Next onData(Buffer& data, bool end) override;
+  void onWriteBlocked(bool blocked) override;
+  void onClose(const CloseReason& reason) override;
+
+private:
+  // The upstream side's calls.
+  void onUpstreamConnected() override;
+  void onUpstreamFailed(ConnectFailure failure) override;
+  void onUpstreamData(Buffer& data, bool end) override;
+  void onUpstreamWriteBlocked(bool blocked) override;
+  void onUpstreamClosed(const CloseReason& reason) override;
+  net::Connection* upstreamDirectSink() override;
+  void onUpstreamSpliced(size_t bytes) override { countSent(bytes); }
+
+  const ConnectionInfo* downstream() const override { return info_; }
+
+  void connect();
+  void retry(ConnectFailure failure);
+  void giveUp(CloseCode code) { connection().close(CloseReason::of(code), CloseMode::kNow); }
+  void keepEarly(Buffer& data, bool end);
+  void sendEarly();
+  void releaseUpstream(const CloseReason& reason);
+  void recordUpstreamEnd();
+
+  void startTimers();
+  void onIdle();
+  void onMaxDuration();
+  void onLogInterval();
+  void log(access_log::Type type);
+
+  void countReceived(size_t bytes) {
+    last_activity_ = connection().loop().now();
+    stats_.downstream_cx_rx_bytes_total.add(bytes);
+  }
+  void countSent(size_t bytes) {
+    last_activity_ = connection().loop().now();
+    stats_.downstream_cx_tx_bytes_total.add(bytes);
+  }
+
+  std::unique_ptr<Timer> newTimer(Timer::Callback callback, base::Duration delay) {
+    auto timer = std::make_unique<Timer>(connection().loop(), callback);
+    timer->arm(delay);
+    return timer;
+  }
+  base::Random& random() { return connection().loop().local<WorkerRandom>(); }
+
+  const Config& config_;
+  Stats& stats_;
+  upstream::ThreadClusters* const clusters_;
+  ConnectionInfo* info_ = nullptr;
+  const std::string* cluster_name_ = nullptr;
+  std::unique_ptr<upstream::Upstream> upstream_;
+  std::unique_ptr<Buffer> early_; // Read before there was somewhere to send it.
+  std::unique_ptr<Timer> idle_timer_;
+  std::unique_ptr<Timer> rare_timer_; // Backoff before an attempt; later the log's interval.
+  std::unique_ptr<Timer> duration_timer_;
+  base::Instant last_activity_;
+  size_t counted_unsent_bytes_ = 0;
+  bool early_end_ = false;
+  bool connecting_ = false;
+  bool connected_ = false;
+  bool downstream_paused_ = false; // For want of an upstream connection.
+  bool closing_ = false;
+};
+
+TcpProxy::~TcpProxy() {
+  if (info_ != nullptr) {
+    log(access_log::Type::kTcpConnectionEnd);
+  }
+}
+
+Next TcpProxy::onOpen() {
+  info_ = &connection().info();
+  LOG_CONNECTION(debug, filter, connection().id(), "new tcp proxy session");
+  stats_.downstream_cx_total.add();
+  cluster_name_ = &config_.pickCluster(random());
+  if (const auto duration = config_.maxDuration(random())) {
+    duration_timer_ = newTimer(Timer::Callback::to<&TcpProxy::onMaxDuration>(this), *duration);
+  }
+  if (config_.log_at_start) {
+    info_->mutableUpstream(); // As Envoy's lines have it from the start.
+    log(access_log::Type::kTcpConnectionStart);
+  }
+  if (config_.max_early_data_bytes.value_or(0) == 0 &&
+      config_.connect_when == ConnectWhen::kAtOnce) {
+    downstream_paused_ = true;
+    connection().pauseReading();
+  }
+  if (config_.connect_when == ConnectWhen::kAtOnce) {
+    connect();
+  }
+  return Next::kContinue;
+}
+
+void TcpProxy::connect() {
+  net::UpstreamInfo& info = info_->mutableUpstream();
+  upstream::ThreadCluster* const cluster = clusters_->find(*cluster_name_);
+  if (cluster == nullptr) {
+    LOG_CONNECTION(debug, filter, connection().id(), "no cluster '%s'", *cluster_name_);
+    stats_.downstream_cx_no_route.add();
+    giveUp(CloseCode::kNoCluster);
+    return;
+  }
+  info.cluster = cluster->description();
+  info.connect_start = connection().loop().now();
+  auto result = cluster->connect(*this, *this);
+  if (const auto* failure = std::get_if<ConnectFailure>(&result)) {
+    info.attempts += *failure == ConnectFailure::kRefused || *failure == ConnectFailure::kLocal;
+    retry(*failure);
+    return;
+  }
+  connecting_ = true;
+  upstream_ = std::move(std::get<std::unique_ptr<upstream::Upstream>>(result));
+  info.attempts++;
+  info.host = upstream_->host();
+  info.hosts_attempted.push_back(info.host);
+  info.connection_id = upstream_->connection().id();
+  // A loopback connect ends with this turn; over a network the peer may leave meanwhile.
+  if (downstream_paused_ && !info.host->address.isLoopback()) {
+    connection().transport().watchPeer();
+  }
+}
+
+void TcpProxy::onUpstreamFailed(ConnectFailure failure) {
+  net::UpstreamInfo& info = *info_->upstream;
+  connecting_ = false;
+  info.failure_reason = upstream_->connection().io().failureReason();
+  LOG_CONNECTION(debug, filter, connection().id(), "attempt %d to reach %s failed: %s",
+                 info.attempts, info.host->address.toString(),
+                 info.failure_reason.empty() ? "connect timeout" : info.failure_reason);
+  connection().loop().deferDelete(std::move(upstream_));
+  retry(failure);
+}
+
+// Another attempt where the failure allows one, and the end where not.
+void TcpProxy::retry(ConnectFailure failure) {
+  const uint32_t attempts = info_->upstream->attempts;
+  const bool of_host = failure == ConnectFailure::kRefused || failure == ConnectFailure::kTimeout;
+  const bool again = of_host || failure == ConnectFailure::kLocal;
+  if (of_host) {
+    info_->response_flags |= net::kUpstreamConnectionFailure;
+  }
+  if (again && attempts < config_.max_connect_attempts) {
+    const base::Duration pause = config_.backoff(std::max(attempts + 1, 2u), random());
+    rare_timer_ = newTimer(Timer::Callback::to<&TcpProxy::connect>(this), pause);
+    return;
+  }
+  if (again) {
+    if (upstream::ThreadCluster* const cluster = clusters_->find(*cluster_name_)) {
+      cluster->countAttemptsExceeded();
+    }
+  }
+  giveUp(closeCode(failure));
+}
+
+void TcpProxy::onUpstreamConnected() {
+  net::UpstreamInfo& info = *info_->upstream;
+  net::Connection& transport = upstream_->connection();
+  connecting_ = false;
+  connected_ = true;
+  info.connect_end = connection().loop().now();
+  if (info_->logged || !config_.access_logs.empty()) {
+    info.local = transport.io().localAddress();
+  }
+  LOG_CONNECTION(debug, filter, connection().id(),
+                 "Attached upstream connection [C%d] to downstream connection", transport.id());
+  startTimers();
+  if (config_.log_when_connected) {
+    log(access_log::Type::kTcpUpstreamConnected);
+  }
+  connection().setDirectSink(&transport,
+                             base::Delegate<void(size_t)>::to<&TcpProxy::countReceived>(this));
+  sendEarly();
+  if (upstream_ != nullptr) {
+    transport.resumeReading(); // Undoes the pause that a connection begins with.
+  }
+  if (std::exchange(downstream_paused_, false)) {
+    connection().resumeReading();
+  }
+}
+
+Next TcpProxy::onData(Buffer& data, bool end) {
+  countReceived(data.size());
+  if (connected_ && upstream_ != nullptr) {
+    upstream_->connection().write(data, end);
+  } else {
+    keepEarly(data, end);
+  }
+  return Next::kContinue;
+}
+
+void TcpProxy::keepEarly(Buffer& data, bool end) {
+  if (early_ == nullptr) {
+    early_ = std::make_unique<Buffer>();
+    stats_.early_data_received_count_total.add();
+  }
+  early_->append(data);
+  early_end_ |= end;
+  if (early_->size() >= config_.max_early_data_bytes.value_or(0) && !downstream_paused_) {
+    downstream_paused_ = true;
+    connection().pauseReading();
+  }
+  if (!connecting_ && upstream_ == nullptr && rare_timer_ == nullptr && !closing_) {
+    connect();
+  }
+}
+
+void TcpProxy::sendEarly() {
+  if (early_ != nullptr) {
+    const std::unique_ptr<Buffer> early = std::move(early_);
+    upstream_->connection().write(*early, early_end_);
+  }
+}
+
+void TcpProxy::onUpstreamData(Buffer& data, bool end) {
+  countSent(data.size());
+  connection().write(data, end);
+}
+
+// The upstream host takes bytes slower than the peer sends them.
+void TcpProxy::onUpstreamWriteBlocked(bool blocked) {
+  if (blocked) {
+    stats_.downstream_flow_control_paused_reading_total.add();
+    connection().pauseReading();
+  } else {
+    stats_.downstream_flow_control_resumed_reading_total.add();
+    connection().resumeReading();
+  }
+}
+
+// The peer takes bytes slower than the upstream host sends them.
+void TcpProxy::onWriteBlocked(bool blocked) {
+  stats_.downstream_cx_tx_bytes_buffered.sub(counted_unsent_bytes_);
+  counted_unsent_bytes_ = blocked ? connection().transport().unsentBytes() : 0;
+  stats_.downstream_cx_tx_bytes_buffered.add(counted_unsent_bytes_);
+  if (upstream_ == nullptr || !connected_) {
+    return;
+  }
+  if (blocked) {
+    upstream_->pauseReading();
+  } else {
+    upstream_->resumeReading();
+  }
+}
+
+net::Connection* TcpProxy::upstreamDirectSink() {
+  return connection().writesAreSeen() ? nullptr : &connection().transport();
+}
+
+void TcpProxy::onUpstreamClosed(const CloseReason& reason) {
+  if (closing_) {
+    return;
+  }
+  recordUpstreamEnd();
+  connection().setDirectSink(nullptr, {});
+  connection().loop().deferDelete(std::move(upstream_));
+  // A reset stays a reset. Otherwise what is still unsent to the peer leaves first.
+  const bool reset = reason.code == CloseCode::kUpstreamReset;
+  connection().close(reason, reset ? CloseMode::kReset : CloseMode::kFlush);
+}
+
+void TcpProxy::onClose(const CloseReason& reason) {
+  closing_ = true;
+  idle_timer_.reset();
+  rare_timer_.reset();
+  duration_timer_.reset();
+  stats_.downstream_cx_tx_bytes_buffered.sub(std::exchange(counted_unsent_bytes_, 0));
+  if (upstream_ != nullptr) {
+    releaseUpstream(reason);
+  }
+}
+
+// The downstream connection is over: so is the other, unless it still has to be sent something.
+void TcpProxy::releaseUpstream(const CloseReason& reason) {
+  if (!connected_) {
+    upstream_.reset(); // None of its callbacks is on the stack.
+    return;
+  }
+  recordUpstreamEnd(); // As it was: the log tells nothing of what is done to it from here on.
+  net::Connection& transport = upstream_->connection();
+  if (reason.code == CloseCode::kPeerReset) {
+    transport.close(CloseMode::kReset, CloseReason::of(CloseCode::kDownstreamGone));
+  } else if (transport.unsentBytes() > 0 && reason.remote()) {
+    upstream::Upstream& upstream = *upstream_;
+    upstream.flushAndForget(std::move(upstream_), config_.idle_timeout.value_or(kFlushIdle),
+                            config_.countFlush());
+    return;
+  } else {
+    info_->upstream->local_close_reason = reason.localCloseReason();
+    transport.close(CloseMode::kNow, CloseReason::of(CloseCode::kDownstreamGone));
+  }
+  connection().loop().deferDelete(std::move(upstream_));
+}
+
+void TcpProxy::recordUpstreamEnd() {
+  net::UpstreamInfo& info = *info_->upstream;
+  info.bytes_received = upstream_->connection().bytesReceived();
+  info.bytes_sent = upstream_->connection().bytesSent();
+  info.detected_close = upstream_->connection().detectedClose();
+}
+
+void TcpProxy::startTimers() {
+  last_activity_ = connection().loop().now();
+  rare_timer_.reset();
+  if (config_.idle_timeout.has_value()) {
+    idle_timer_ = newTimer(Timer::Callback::to<&TcpProxy::onIdle>(this), *config_.idle_timeout);
+  }
+  if (config_.log_flush_interval.has_value()) {
+    rare_timer_ =
+        newTimer(Timer::Callback::to<&TcpProxy::onLogInterval>(this), *config_.log_flush_interval);
+  }
+}
+
+// The timer is not moved with each byte: when it fires it waits on for what is left.
+void TcpProxy::onIdle() {
+  const base::Duration idle = connection().loop().clock().now() - last_activity_;
+  if (idle < *config_.idle_timeout) {
+    idle_timer_->arm(*config_.idle_timeout - idle);
+    return;
+  }
+  LOG_CONNECTION(debug, filter, connection().id(), "Session timed out");
+  stats_.idle_timeout.add();
+  connection().close(CloseReason::of(CloseCode::kIdleTimeout), CloseMode::kNow);
+}
+
+void TcpProxy::onMaxDuration() {
+  stats_.max_downstream_connection_duration.add();
+  connection().close(CloseReason::of(CloseCode::kMaxDuration), CloseMode::kNow);
+}
+
+void TcpProxy::onLogInterval() {
+  log(access_log::Type::kTcpPeriodic);
+  rare_timer_->arm(*config_.log_flush_interval);
+}
+
+void TcpProxy::log(access_log::Type type) {
+  if (config_.access_logs.empty()) {
+    return;
+  }
+  if (type != access_log::Type::kTcpConnectionEnd) { // At the end they are recorded already.
+    info_->bytes_received = connection().transport().bytesReceived();
+    info_->bytes_sent = connection().transport().bytesSent();
+  }
+  const base::Clock& clock = connection().loop().clock();
+  const access_log::Entry entry{*info_, type, clock.now(), clock.wallNow()};
+  for (const auto& logger : config_.access_logs) {
+    logger->log(entry);
+  }
+}
+
+} // namespace
+} // namespace tcp_proxy
+
+CULVERT_NETWORK_FILTER(tcp_proxy, envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy,
+                       tcp_proxy::TcpProxy, tcp_proxy::Config::create)
+
+} // namespace culvert
