@@ -1,0 +1,7 @@
+"""The filters in the stock binary. One line each; the last part of a label is the filter's id."""
+
+STOCK_FILTERS = [
+    "//source/filters/direct_response",
+    "//source/filters/echo",
+    "//source/filters/tcp_proxy",
+]

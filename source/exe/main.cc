@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+
+#include <cstdio>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "source/access_log/access_log.h"
+#include "source/base/clock.h"
+#include "source/base/log.h"
+#include "source/config/problems.h"
+#include "source/registry/registry.h"
+#include "source/server/options.h"
+#include "source/server/server.h"
+#include "source/server/startup_log.h"
+#include "source/upstream/factories.h"
+
+namespace culvert {
+
+// Written by proxy_binary: everything that this binary was built with.
+void registerAll(registry::Registry& registry);
+
+namespace {
+
+using server::Mode;
+using server::Options;
+
+void print(FILE* stream, const std::string& text) {
+  std::fputs(text.c_str(), stream);
+  std::fflush(stream);
+}
+
+// Every mistake on a line of its own that begins with the field's path.
+int refuse(const Options& options, const config::Problems& problems) {
+  const std::string lines = absl::StrJoin(problems.errorLines(), "\n");
+  LOG(critical, main, "error initializing configuration '%s': %s", options.config_path, lines);
+  if (options.mode != Mode::kValidate) {
+    LOG(info, main, "exiting");
+    print(stderr, lines + "\n");
+  }
+  return 1;
+}
+
+int run(const Options& options, const registry::Registry& registry) {
+  const base::SystemClock clock;
+  if (options.mode == Mode::kServe) {
+    server::logStart(options, registry);
+  }
+  server::Server server(options, registry, clock);
+  config::Problems problems;
+  server.configure(options.mode != Mode::kValidate, problems);
+  for (const std::string& line : problems.warningLines()) {
+    LOG(warning, config, "%s", line);
+  }
+  if (!problems.ok()) {
+    return refuse(options, problems);
+  }
+  if (options.mode == Mode::kValidate) {
+    print(stdout, "configuration '" + options.config_path + "' OK\n");
+  } else if (options.mode == Mode::kServe) {
+    server.run();
+  }
+  return 0;
+}
+
+int main(std::vector<std::string> arguments) {
+  ::signal(SIGPIPE, SIG_IGN); // A peer that is gone is an error of the write.
+  const auto parsed = server::parseOptions(std::move(arguments));
+  if (const auto* exit = std::get_if<server::Exit>(&parsed)) {
+    print(stdout, exit->out);
+    print(stderr, exit->err);
+    return exit->status;
+  }
+  const Options& options = std::get<Options>(parsed);
+  if (absl::Status status = base::log::initialize(options.log); !status.ok()) {
+    print(stderr, std::string(status.message()) + "\n");
+    return 1;
+  }
+  for (const auto& [component, level] : options.component_log_levels) {
+    base::log::setLevel(component, level);
+  }
+  registry::Registry registry;
+  access_log::registerAccessLoggers(registry);
+  upstream::registerBuiltIn(registry);
+  registerAll(registry);
+  return run(options, registry);
+}
+
+} // namespace
+} // namespace culvert
+
+int main(int argc, char** argv) { return culvert::main({argv, argv + argc}); }

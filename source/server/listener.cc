@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/server/listener.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace culvert::server {
+
+ListenerStats::ListenerStats(stats::Scope& scope, uint32_t worker_count)
+    : downstream_cx_total(scope.counter("downstream_cx_total")),
+      downstream_cx_destroy(scope.counter("downstream_cx_destroy")),
+      downstream_cx_overflow(scope.counter("downstream_cx_overflow")),
+      downstream_global_cx_overflow(scope.counter("downstream_global_cx_overflow")),
+      downstream_pre_cx_timeout(scope.counter("downstream_pre_cx_timeout")),
+      no_filter_chain_match(scope.counter("no_filter_chain_match")),
+      network_extension_config_missing(scope.counter("network_extension_config_missing")),
+      downstream_cx_active(scope.gauge("downstream_cx_active")),
+      downstream_pre_cx_active(scope.gauge("downstream_pre_cx_active")),
+      downstream_cx_length_ms(
+          scope.histogram("downstream_cx_length_ms", stats::Unit::kMilliseconds)),
+      connections_accepted_per_socket_event(
+          scope.histogram("connections_accepted_per_socket_event", stats::Unit::kUnspecified)) {
+  for (uint32_t i = 0; i < worker_count; i++) {
+    const std::string prefix = absl::StrCat("worker_", i, ".");
+    workers.push_back({scope.counter(prefix + "downstream_cx_total"),
+                       scope.gauge(prefix + "downstream_cx_active")});
+  }
+}
+
+absl::StatusOr<std::shared_ptr<Listener>> Listener::create(ListenerConfig config,
+                                                           stats::Scope& root, uint32_t workers,
+                                                           event::Loop& main,
+                                                           runtime::Watched<uint64_t> limit) {
+  auto matcher = FilterChainMatcher::create(config.filter_chains, config.default_filter_chain);
+  if (!matcher.ok()) {
+    return matcher.status();
+  }
+  const std::string prefix =
+      config.stat_prefix.empty() ? config.addresses.front().toString() : config.stat_prefix;
+  auto* const listener =
+      new Listener(std::move(config), *std::move(matcher),
+                   root.scope(absl::StrCat("listener.", prefix)), workers, std::move(limit));
+  // A worker's session may be the last to hold it, but statistics are main's to release.
+  return std::shared_ptr<Listener>(listener,
+                                   [&main](Listener* last) { main.post([last] { delete last; }); });
+}
+
+Listener::Listener(ListenerConfig config, std::unique_ptr<const FilterChainMatcher> matcher,
+                   std::unique_ptr<stats::Scope> scope, uint32_t workers,
+                   runtime::Watched<uint64_t> connection_limit)
+    : config_(std::move(config)), matcher_(std::move(matcher)), scope_(std::move(scope)),
+      stats_(*scope_, workers), connection_limit_(std::move(connection_limit)),
+      of_worker_(workers) {}
+
+bool Listener::tryAdd(uint32_t worker) {
+  if (connections_.fetch_add(1, std::memory_order_relaxed) >= connection_limit_.get()) {
+    connections_.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  if (!config_.exact_balance) {
+    of_worker_[worker].fetch_add(1, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+void Listener::remove(uint32_t worker) {
+  connections_.fetch_sub(1, std::memory_order_relaxed);
+  of_worker_[worker].fetch_sub(1, std::memory_order_relaxed);
+}
+
+uint32_t Listener::addToLeastLoaded() {
+  const auto least =
+      std::min_element(of_worker_.begin(), of_worker_.end(), [](const auto& a, const auto& b) {
+        return a.load(std::memory_order_relaxed) < b.load(std::memory_order_relaxed);
+      });
+  least->fetch_add(1, std::memory_order_relaxed);
+  return static_cast<uint32_t>(least - of_worker_.begin());
+}
+
+} // namespace culvert::server

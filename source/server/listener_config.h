@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "source/access_log/access_log.h"
+#include "source/filter_api/session.h"
+#include "source/net/address.h"
+#include "source/net/metadata.h"
+#include "source/net/socket.h"
+
+namespace culvert::server {
+
+enum class SourceType : uint8_t { kAny, kSameIpOrLoopback, kExternal };
+
+// What a filter chain asks of a connection (envoy-compat A.2). Empty criteria match everything.
+struct FilterChainMatch {
+  std::optional<uint16_t> destination_port;
+  std::vector<net::Cidr> prefix_ranges;
+  std::vector<std::string> server_names; // Lower case; "*.lab.test" covers what ends so.
+  std::string transport_protocol;
+  std::vector<std::string> application_protocols;
+  std::vector<net::Cidr> direct_source_prefix_ranges;
+  SourceType source_type = SourceType::kAny;
+  std::vector<net::Cidr> source_prefix_ranges;
+  std::vector<uint16_t> source_ports;
+};
+
+// The filters for the connections that match. Immutable once made; shared by all workers.
+struct FilterChain {
+  std::string name;
+  FilterChainMatch match;
+  std::string match_text; // As JSON, for messages.
+  FilterConfigs filters;
+};
+
+using FilterChainPtr = std::shared_ptr<const FilterChain>;
+
+enum class TrafficDirection : uint8_t { kUnspecified, kInbound, kOutbound };
+
+// A listener as configured: plain values, already checked field by field.
+struct ListenerConfig {
+  std::string name;
+  std::string stat_prefix;             // Empty: the address names the statistics.
+  std::vector<net::Address> addresses; // The first is the main one.
+  net::ListenOptions socket;
+  std::vector<FilterChainPtr> filter_chains;
+  FilterChainPtr default_filter_chain; // May be null.
+  access_log::Loggers access_logs;
+  std::shared_ptr<const net::Metadata> metadata; // May be null.
+  TrafficDirection traffic_direction = TrafficDirection::kUnspecified;
+  uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
+  uint32_t accepts_per_event_max = 64;
+  bool exact_balance = false;
+  bool ignore_global_connection_limit = false;
+};
+
+} // namespace culvert::server

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/server/server.h"
+
+#include <signal.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "source/access_log/access_log.h"
+#include "source/access_log/file_manager.h"
+#include "source/base/log.h"
+#include "source/base/random.h"
+#include "source/config/bootstrap_parts.h"
+#include "source/config/loader.h"
+#include "source/config/support.h"
+#include "source/net/dns_resolver.h"
+#include "source/server/admin/admin.h"
+#include "source/server/admin/admin_proto.h"
+#include "source/server/listener_proto.h"
+#include "source/upstream/cluster_manager.h"
+#include "source/upstream/cluster_proto.h"
+
+namespace culvert::server {
+namespace {
+
+using config::Problems;
+
+constexpr uint64_t kNoLimit = static_cast<uint64_t>(-1);
+constexpr char kConnectionLimitKey[] = "overload.global_downstream_max_connections";
+constexpr std::chrono::seconds kStatsFlushDefault(5);
+constexpr std::chrono::milliseconds kDrainTick(20);
+// How long SIGTERM lets open connections go on, unless --drain-time-s says: what an orchestrator
+// waits before it kills.
+constexpr std::chrono::seconds kTerminationDrainDefault(5);
+
+} // namespace
+
+Server::Server(const Options& options, const registry::Registry& registry, const base::Clock& clock)
+    : options_(options), registry_(registry), clock_(clock), main_("main", clock),
+      bootstrap_(std::make_unique<envoy::config::bootstrap::v3::Bootstrap>()),
+      started_(clock.now()),
+      drain_timer_(main_, event::Timer::Callback::to<&Server::onDrainTick>(this)),
+      graceful_timer_(main_, event::Timer::Callback::to<&Server::onGracefulStop>(this)) {}
+
+Server::~Server() {
+  flusher_.reset();
+  admin_.reset();
+  listeners_.reset();
+  main_.runOnce(false); // The listeners' statistics are released here.
+}
+
+void Server::configure(bool bind, Problems& problems) {
+  load(problems);
+  if (!problems.ok()) {
+    return;
+  }
+  buildCore(problems);
+  if (!problems.ok()) {
+    return;
+  }
+  buildListeners(bind, problems); // First: a cluster must not lead back to one of them.
+  buildClusters(problems);
+  buildAdmin(bind, problems);
+}
+
+// The file, then --config-yaml over it, then the flags that fill what neither says.
+void Server::load(Problems& problems) {
+  if (options_.allow_unknown_static_fields) {
+    problems.allowUnknownFields();
+  }
+  if (options_.skip_deprecated_logs) {
+    problems.skipDeprecated();
+  }
+  if (options_.config_path.empty() && options_.config_yaml.empty()) {
+    problems.error("", "there is nothing to start from",
+                   "At least one of --config-path or --config-yaml or Options::configProto() "
+                   "should be non-empty");
+  }
+  if (!options_.config_path.empty()) {
+    config::loadFile(options_.config_path, *bootstrap_, problems);
+  }
+  if (!options_.config_yaml.empty()) {
+    config::loadText(options_.config_yaml, config::Format::kYaml, "--config-yaml", *bootstrap_,
+                     problems);
+  }
+  config::check(*bootstrap_, "", config::builtIn(registry_), problems);
+  describeNode();
+  loaded_ = clock_.wallNow();
+}
+
+// What the command line says where the file says nothing, and what this program is.
+void Server::describeNode() {
+  auto& node = *bootstrap_->mutable_node();
+  if (node.id().empty()) {
+    node.set_id(options_.service_node);
+  }
+  if (node.cluster().empty()) {
+    node.set_cluster(options_.service_cluster);
+  }
+  if (node.locality().zone().empty() && !options_.service_zone.empty()) {
+    node.mutable_locality()->set_zone(options_.service_zone);
+  }
+  node.set_user_agent_name("culvert");
+  auto& version = *node.mutable_user_agent_build_version()->mutable_version();
+  version.set_major_number(kVersionParts[0]);
+  version.set_minor_number(kVersionParts[1]);
+  version.set_patch(kVersionParts[2]);
+}
+
+void Server::buildCore(Problems& problems) {
+  const std::string log_format =
+      config::readLogFormat(*bootstrap_, options_.log_format_set, problems);
+  stats::StoreConfig stats_config = config::readStatsConfig(*bootstrap_, problems);
+  runtime::Config runtime_config = config::readRuntime(*bootstrap_, problems);
+  if (!problems.ok()) {
+    return;
+  }
+  if (!log_format.empty()) {
+    base::log::setFormat(log_format);
+  }
+  for (const auto& [name, value] : options_.stats_tags) {
+    stats_config.tags.insert(stats_config.tags.begin(), {name, value, std::nullopt});
+  }
+  store_ = std::make_unique<stats::Store>(options_.concurrency + 1, stats_config);
+
+  auto runtime = runtime::Loader::create(main_, store_->root(), std::move(runtime_config));
+  if (!runtime.ok()) {
+    problems.errorFrom(runtime.status(), "layered_runtime");
+    return;
+  }
+  runtime_ = *std::move(runtime);
+  log_files_ = std::make_unique<access_log::FileManager>(
+      store_->root(), std::chrono::milliseconds(options_.file_flush_interval_ms),
+      size_t{options_.file_flush_min_size_kb} * 1024);
+  access_log_ = std::make_unique<access_log::Context>(access_log::Context{
+      registry_, *log_files_, [this](const std::string& key, uint64_t fallback) {
+        return [value = runtime_->watch<uint64_t>(key, fallback)] { return value.get(); };
+      }});
+  factories_ = std::make_unique<FactoryContext>(
+      FactoryContext{registry_, store_->root(), *access_log_, clock_});
+
+  cap_ = std::make_unique<ConnectionCap>(runtime_->watch<uint64_t>(kConnectionLimitKey, kNoLimit));
+  for (uint32_t i = 0; i < options_.concurrency; i++) {
+    workers_.push_back(std::make_unique<Worker>(i, clock_, *cap_));
+  }
+  for (auto& worker : workers_) {
+    worker->setPeers(workers_);
+  }
+  server_stats_ = std::make_unique<ServerStats>(store_->root(), options_);
+  server_stats_->static_unknown_fields.add(problems.unknownFields());
+  flusher_ = std::make_unique<StatsFlusher>(main_, *store_, workers_, [this] { refreshStats(); });
+}
+
+// Whether a listener relays to a cluster whose host is that very listener. Chains from one listener
+// to another are legitimate.
+bool Server::dialsItself(const std::string& cluster, const net::Address& host) const {
+  envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy relay;
+  for (const auto& listener : bootstrap_->static_resources().listeners()) {
+    for (const auto& chain : listener.filter_chains()) {
+      for (const auto& filter : chain.filters()) {
+        if (filter.typed_config().UnpackTo(&relay) && relay.cluster() == cluster &&
+            listeners_->serves(listener.name(), host)) {
+          return true;
+        }
+      }
+    }
+  }
+  return false;
+}
+
+void Server::buildClusters(Problems& problems) {
+  upstream::ClusterManagerOptions options;
+  options.seed = base::Random().next();
+  options.make_resolver = [this] {
+    return std::make_unique<net::CaresResolver>(main_, store_->root(), std::vector<net::Address>());
+  };
+  options.check_host = [this](const std::string& cluster, const net::Address& host) {
+    return dialsItself(cluster, host)
+               ? absl::InvalidArgumentError("this is one of this proxy's own listeners: every "
+                                            "connection would come back for ever")
+               : absl::OkStatus();
+  };
+  clusters_ = std::make_unique<upstream::ClusterManager>(main_, store_->root(), options);
+  const auto& clusters = bootstrap_->static_resources().clusters();
+  LOG(info, config, "loading %d cluster(s)", clusters.size());
+  const upstream::ClusterProtoContext context{
+      registry_, bootstrap_->cluster_manager().has_upstream_bind_config()
+                     ? &bootstrap_->cluster_manager().upstream_bind_config()
+                     : nullptr};
+  for (int i = 0; i < clusters.size(); i++) {
+    const std::string path = absl::StrCat("static_resources.clusters[", i, "]");
+    auto config = upstream::parseCluster(clusters[i], context);
+    const absl::Status status = config.ok() ? clusters_->add(*std::move(config)) : config.status();
+    if (!status.ok()) {
+      problems.errorFrom(status, path);
+    }
+  }
+  for (auto& worker : workers_) {
+    worker->setClusters(clusters_->makeThread(worker->loop()));
+  }
+}
+
+void Server::buildListeners(bool bind, Problems& problems) {
+  listeners_ = std::make_unique<ListenerManager>(main_, store_->root(), *runtime_, workers_);
+  const auto& listeners = bootstrap_->static_resources().listeners();
+  LOG(info, config, "loading %d listener(s)", listeners.size());
+  for (int i = 0; i < listeners.size(); i++) {
+    const std::string path = absl::StrCat("static_resources.listeners[", i, "]");
+    auto config = readListener(listeners[i], path, *factories_, problems);
+    if (!config.has_value()) {
+      continue;
+    }
+    if (absl::Status status = listeners_->add(*std::move(config), bind); !status.ok()) {
+      problems.errorFrom(status, path);
+    }
+  }
+}
+
+void Server::buildAdmin(bool bind, Problems& problems) {
+  std::optional<AdminParts> parts = readAdmin(bootstrap_->admin(), *log_files_, problems);
+  if (!parts || !bind || !problems.ok()) {
+    return;
+  }
+  admin_ = std::make_unique<Admin>(main_,
+                                   AdminContext{options_, clock_, registry_, *store_, *runtime_,
+                                                *this, [this] { beforeStats(); }},
+                                   std::move(parts->config), std::move(parts->access_log));
+  if (absl::Status status = admin_->start(); !status.ok()) {
+    problems.error("admin.address", "the admin page cannot be served", status.message());
+  }
+}
+
+void Server::run() {
+  startWorkers();
+  watchSignals();
+  warnOfNoLimit();
+  clusters_->initialize([this] { goLive(); });
+  LOG(info, main, "starting main dispatch loop");
+  main_.run();
+  LOG(info, main, "main dispatch loop exited");
+  for (auto& worker : workers_) {
+    worker->stop();
+  }
+  main_.runOnce(false); // What the workers' last words were.
+  log_files_->flushAll();
+  LOG(info, main, "exiting");
+}
+
+void Server::startWorkers() {
+  for (auto& worker : workers_) {
+    worker->start();
+  }
+  if (!bootstrap_->stats_flush_on_admin()) {
+    flusher_->startTimer(bootstrap_->has_stats_flush_interval()
+                             ? config::toDuration(bootstrap_->stats_flush_interval())
+                             : base::Duration(kStatsFlushDefault));
+  }
+}
+
+void Server::warnOfNoLimit() {
+  if (runtime_->snapshot()->find(kConnectionLimitKey) == nullptr) {
+    LOG(warning, main,
+        "There is no configured limit to the number of allowed active downstream connections. "
+        "The runtime key %s sets one.",
+        kConnectionLimitKey);
+  }
+}
+
+// Static listeners wait for nothing but the clusters.
+void Server::goLive() {
+  LOG(info, main, "all clusters initialized. initializing init manager");
+  state_ = State::kInitializing;
+  LOG(info, config, "all dependencies initialized. starting workers");
+  listeners_->start();
+  state_ = State::kLive;
+  server_stats_->setInitializationTime(uptime());
+}
+
+void Server::stop() {
+  main_.post([this] { shutDown(); });
+}
+
+void Server::watchSignals() {
+  const auto on = [this](int number, std::function<void()> action) {
+    signals_.push_back(std::make_unique<event::Signal>(main_, number, std::move(action)));
+  };
+  on(SIGTERM, [this] { onTerminate("ENVOY_SIGTERM"); });
+  on(SIGINT, [this] { onTerminate("SIGINT"); });
+  on(SIGUSR1, [this] {
+    LOG(info, main, "caught SIGUSR1. Reopening access logs.");
+    reopenLogs();
+  });
+  on(SIGHUP, [] {
+    LOG(warning, main, "caught and eating SIGHUP. See documentation for how to hot restart.");
+  });
+}
+
+// The first time: no new connections, the open ones may end. The second time, or when the drain
+// time is over: the end.
+void Server::onTerminate(const char* signal) {
+  LOG(warning, main, "caught %s", signal);
+  if (terminating_) {
+    shutDown();
+    return;
+  }
+  terminating_ = true;
+  setHealthy(false); // Whoever asks /ready sends his clients elsewhere.
+  listeners_->stopListening([](const Listener&) { return true; });
+  LOG(info, main, "%d open connection(s) may end; another signal ends them", cap_->open());
+  drain_deadline_ =
+      clock_.now() + (options_.drain_time_set ? std::chrono::seconds(options_.drain_time_s)
+                                              : kTerminationDrainDefault);
+  onDrainTick();
+}
+
+void Server::onDrainTick() {
+  if (cap_->open() == 0 || clock_.now() >= drain_deadline_) {
+    shutDown();
+    return;
+  }
+  drain_timer_.arm(kDrainTick);
+}
+
+void Server::shutDown() {
+  LOG(info, main, "shutting down server instance");
+  main_.exit();
+}
+
+} // namespace culvert::server

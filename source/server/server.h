@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "source/config/problems.h"
+#include "source/event/loop.h"
+#include "source/event/signal.h"
+#include "source/filter_api/factory.h"
+#include "source/registry/registry.h"
+#include "source/runtime/loader.h"
+#include "source/server/admin/admin_context.h"
+#include "source/server/listener_manager.h"
+#include "source/server/options.h"
+
+#include "source/server/stats_flusher.h"
+#include "source/server/server_stats.h"
+#include "source/server/state.h"
+#include "source/server/worker.h"
+#include "source/stats/store.h"
+
+namespace envoy::config::bootstrap::v3 {
+class Bootstrap;
+}
+namespace culvert::access_log {
+class FileManager;
+struct Context;
+} // namespace culvert::access_log
+namespace culvert::upstream {
+class ClusterManager;
+}
+
+namespace culvert::server {
+
+class Admin;
+
+// The whole proxy: what a bootstrap describes, from its file to the end of the process.
+// Threads: main. Lifetime: of the process, or of a test.
+class Server final : private AdminServer {
+public:
+  Server(const Options& options, const registry::Registry& registry, const base::Clock& clock);
+  ~Server();
+
+  // Reads the configuration and builds all of it. `bind` false, to validate: nothing is bound,
+  // resolved or connected. Errors: in `problems`.
+  void configure(bool bind, config::Problems& problems);
+
+  // Serves until it is told to stop. What configure() built must be without errors.
+  void run();
+
+  // Stops from any thread.
+  void stop();
+
+private:
+  // AdminServer: what the admin page shows and does (server_admin.cc).
+  State state() const override { return state_; }
+  base::Duration uptime() const override { return clock_.now() - started_; }
+  NodeView node() const override;
+  std::vector<ListenerView> listeners() const override;
+  std::vector<ClusterView> clusters() const override;
+  absl::StatusOr<std::string> configDump(const ConfigDumpQuery& query) const override;
+  void setHealthy(bool healthy) override;
+  void refreshStats();
+  void beforeStats();
+  void drainListeners(const DrainQuery& query) override;
+  void reopenLogs() override;
+  void shutdown() override { stop(); }
+
+  void load(config::Problems& problems);
+  void describeNode();
+  void buildCore(config::Problems& problems);
+  void buildClusters(config::Problems& problems);
+  bool dialsItself(const std::string& cluster, const net::Address& host) const;
+  void buildListeners(bool bind, config::Problems& problems);
+  void buildAdmin(bool bind, config::Problems& problems);
+  void startWorkers();
+  void warnOfNoLimit();
+  void watchSignals();
+  void goLive();
+  void onTerminate(const char* signal);
+  void onDrainTick();
+  void onGracefulStop();
+  void shutDown();
+
+  const Options& options_;
+  const registry::Registry& registry_;
+  const base::Clock& clock_;
+  event::Loop main_;
+  const std::unique_ptr<envoy::config::bootstrap::v3::Bootstrap> bootstrap_;
+
+  std::unique_ptr<stats::Store> store_;
+  std::unique_ptr<runtime::Loader> runtime_;
+  std::unique_ptr<access_log::FileManager> log_files_;
+  std::unique_ptr<access_log::Context> access_log_;
+  std::unique_ptr<FactoryContext> factories_;
+  std::unique_ptr<ConnectionCap> cap_;
+  std::unique_ptr<upstream::ClusterManager> clusters_;
+  Workers workers_;
+  std::unique_ptr<ListenerManager> listeners_;
+  std::unique_ptr<ServerStats> server_stats_;
+  std::unique_ptr<StatsFlusher> flusher_;
+  std::unique_ptr<Admin> admin_;
+
+  State state_ = State::kPreInitializing;
+  const base::Instant started_;
+  base::WallTime loaded_;
+  std::vector<std::unique_ptr<event::Signal>> signals_;
+  event::Timer drain_timer_;
+  base::Instant drain_deadline_;
+  bool terminating_ = false;
+  event::Timer graceful_timer_; // /drain_listeners?graceful
+  std::vector<std::function<void()>> graceful_stops_;
+};
+
+} // namespace culvert::server

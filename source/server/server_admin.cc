@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the admin page sees of the server and does to it.
+#include "absl/strings/str_split.h"
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "source/access_log/file_manager.h"
+#include "source/base/log.h"
+#include "source/server/admin/config_dump.h"
+#include "source/server/server.h"
+#include "source/upstream/cluster_manager.h"
+
+namespace culvert::server {
+namespace {
+
+HostView viewOf(const upstream::Host& host) {
+  const auto load = [](const auto& value) { return value.load(std::memory_order_relaxed); };
+  const upstream::HostState& state = host.state();
+  HostView view;
+  view.address = host.address();
+  view.hostname = host.description()->hostname;
+  view.region = host.locality().region;
+  view.zone = host.locality().zone;
+  view.sub_zone = host.locality().sub_zone;
+  view.weight = host.weight();
+  view.priority = host.priority();
+  view.canary = host.canary();
+  if (const std::string flags = host.healthFlagsText(); flags != "healthy") {
+    for (absl::string_view flag : absl::StrSplit(flags, '/', absl::SkipEmpty())) {
+      view.unhealthy_flags.push_back("/" + std::string(flag));
+    }
+  }
+  view.cx_active = load(state.cx_active);
+  view.cx_connect_fail = load(state.cx_connect_fail);
+  view.cx_total = load(state.cx_total);
+  view.rq_active = load(state.rq_active);
+  view.rq_error = load(state.rq_error);
+  view.rq_pending_active = load(state.rq_pending_active);
+  view.rq_success = load(state.rq_success);
+  view.rq_timeout = load(state.rq_timeout);
+  view.rq_total = load(state.rq_total);
+  return view;
+}
+
+ClusterView::Thresholds viewOf(const upstream::BreakerThresholds& thresholds) {
+  return {thresholds.max_connections, thresholds.max_pending_requests, thresholds.max_requests,
+          thresholds.max_retries};
+}
+
+ClusterView viewOf(const upstream::Cluster& cluster) {
+  const upstream::ClusterConfig& config = cluster.info()->config;
+  ClusterView view;
+  view.name = config.name;
+  view.observability_name = config.statName();
+  view.added_via_api = cluster.addedViaApi();
+  view.default_priority = viewOf(config.breakers.normal);
+  view.high_priority = viewOf(config.breakers.high);
+  for (const upstream::HostPtr& host : cluster.hosts()) {
+    view.hosts.push_back(viewOf(*host));
+  }
+  return view;
+}
+
+} // namespace
+
+NodeView Server::node() const {
+  const auto& node = bootstrap_->node();
+  return {node.id(), node.cluster(), node.locality().region(), node.locality().zone(),
+          node.locality().sub_zone()};
+}
+
+std::vector<ListenerView> Server::listeners() const {
+  std::vector<ListenerView> views;
+  for (const ListenerManager::Info& info : listeners_->list()) {
+    views.push_back({info.listener.config().name, info.addresses});
+  }
+  return views;
+}
+
+std::vector<ClusterView> Server::clusters() const {
+  std::vector<ClusterView> views;
+  for (const upstream::Cluster* cluster : clusters_->clusters()) {
+    views.push_back(viewOf(*cluster));
+  }
+  return views;
+}
+
+absl::StatusOr<std::string> Server::configDump(const ConfigDumpQuery& query) const {
+  return server::configDump({*bootstrap_, loaded_, clusters()}, query);
+}
+
+void Server::setHealthy(bool healthy) {
+  if (state_ == State::kLive || state_ == State::kDraining) {
+    state_ = healthy ? State::kLive : State::kDraining;
+  }
+}
+
+void Server::refreshStats() {
+  server_stats_->update(state_, uptime(), cap_->open());
+  log_files_->collectStats();
+}
+
+// Histograms are as of the last flush, unless the operator wants each look to be one.
+void Server::beforeStats() {
+  if (bootstrap_->stats_flush_on_admin()) {
+    flusher_->flushAndWait();
+  } else {
+    refreshStats();
+  }
+}
+
+void Server::drainListeners(const DrainQuery& query) {
+  if (query.skip_exit) {
+    return; // For filters that ask whether to drain; sockets stay.
+  }
+  const auto stop = [this, inbound_only = query.inbound_only] {
+    listeners_->stopListening([&](const Listener& listener) {
+      return !inbound_only || listener.config().traffic_direction == TrafficDirection::kInbound;
+    });
+  };
+  if (!query.graceful) {
+    stop();
+    return;
+  }
+  graceful_stops_.push_back(stop);
+  if (!graceful_timer_.armed()) {
+    graceful_timer_.arm(std::chrono::seconds(options_.drain_time_s));
+  }
+}
+
+void Server::onGracefulStop() {
+  for (const auto& stop : std::exchange(graceful_stops_, {})) {
+    stop();
+  }
+}
+
+void Server::reopenLogs() {
+  log_files_->reopenAll();
+  base::log::reopen();
+}
+
+} // namespace culvert::server

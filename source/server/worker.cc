@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/server/worker.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/thread_slot.h"
+#include "source/server/worker_listener.h"
+
+namespace culvert::server {
+
+Worker::Worker(uint32_t index, const base::Clock& clock, ConnectionCap& cap)
+    : index_(index), cap_(cap), loop_(absl::StrCat("worker_", index), clock) {}
+
+Worker::~Worker() = default;
+
+void Worker::setClusters(std::unique_ptr<upstream::ThreadClusters> clusters) {
+  clusters_ = std::move(clusters);
+}
+
+void Worker::setPeers(const std::vector<std::unique_ptr<Worker>>& peers) {
+  for (const auto& peer : peers) {
+    peers_.push_back(peer.get());
+  }
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+  base::thread_slot = index_ + 1;
+  pthread_setname_np(pthread_self(), absl::StrCat("wrk:", loop_.name()).c_str());
+  loop_.run();
+}
+
+void Worker::stop() {
+  onWorker([this] {
+    listeners_.clear(); // Closes their connections.
+    loop_.post([this] { loop_.exit(); });
+  });
+  thread_.join();
+}
+
+void Worker::onWorker(std::function<void()> work) { loop_.post(std::move(work)); }
+
+void Worker::addListener(std::shared_ptr<Listener> listener, std::vector<net::Fd> sockets) {
+  auto shared = std::make_shared<std::vector<net::Fd>>(std::move(sockets));
+  onWorker([this, listener = std::move(listener), shared] {
+    listeners_.push_back(std::make_unique<WorkerListener>(*this, listener, std::move(*shared)));
+  });
+}
+
+void Worker::stopListening(std::shared_ptr<Listener> listener) {
+  onWorker([this, listener = std::move(listener)] {
+    if (WorkerListener* const mine = find(*listener)) {
+      mine->stopListening();
+    }
+  });
+}
+
+void Worker::removeListener(std::shared_ptr<Listener> listener, net::CloseReason reason) {
+  onWorker([this, listener = std::move(listener), reason] {
+    const auto mine = std::find_if(listeners_.begin(), listeners_.end(),
+                                   [&](const auto& l) { return &l->listener() == listener.get(); });
+    if (mine != listeners_.end()) {
+      (*mine)->closeSessions(reason);
+      loop_.deferDelete(std::move(*mine));
+      listeners_.erase(mine);
+    }
+  });
+}
+
+WorkerListener* Worker::find(const Listener& listener) {
+  for (const auto& mine : listeners_) {
+    if (&mine->listener() == &listener) {
+      return mine.get();
+    }
+  }
+  return nullptr;
+}
+
+// To a worker with fewer connections; the descriptor travels with the message.
+void Worker::handOver(const std::shared_ptr<Listener>& listener, uint32_t worker, net::Fd fd,
+                      net::Address peer) {
+  Worker& other = *peers_[worker];
+  auto shared = std::make_shared<net::Fd>(std::move(fd));
+  other.onWorker([&other, listener, shared, peer = std::move(peer)] {
+    if (WorkerListener* const theirs = other.find(*listener)) {
+      theirs->adopt(std::move(*shared), peer);
+    } else { // Removed meanwhile.
+      listener->remove(other.index());
+      other.cap_.remove();
+    }
+  });
+}
+
+} // namespace culvert::server

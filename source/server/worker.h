@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "source/event/loop.h"
+#include "source/net/socket.h"
+#include "source/server/listener.h"
+#include "source/upstream/upstream.h"
+
+namespace culvert::server {
+
+class WorkerListener;
+
+// What all workers share: how many connections the process has, and may have.
+// Threads: any.
+class ConnectionCap {
+public:
+  explicit ConnectionCap(runtime::Watched<uint64_t> limit) : limit_(std::move(limit)) {}
+
+  bool tryAdd() {
+    if (open_.fetch_add(1, std::memory_order_relaxed) < limit_.get()) {
+      return true;
+    }
+    remove();
+    return false;
+  }
+  void remove() { open_.fetch_sub(1, std::memory_order_relaxed); }
+  uint64_t open() const { return open_.load(std::memory_order_relaxed); }
+
+private:
+  const runtime::Watched<uint64_t> limit_;
+  std::atomic<uint64_t> open_{0};
+};
+
+// One data thread: a loop, its view of the clusters, and the listeners that it accepts for.
+// Threads: its public calls are main's; they post to the worker. Lifetime: owned by the server,
+// destroyed after stop().
+class Worker {
+public:
+  Worker(uint32_t index, const base::Clock& clock, ConnectionCap& cap);
+  ~Worker();
+
+  uint32_t index() const { return index_; }
+  event::Loop& loop() { return loop_; }
+
+  // Before start(): where its connections find clusters.
+  void setClusters(std::unique_ptr<upstream::ThreadClusters> clusters);
+  upstream::ThreadClusters& clusters() { return *clusters_; }
+  // With exact balance a connection may be handed to one of these.
+  void setPeers(const std::vector<std::unique_ptr<Worker>>& peers);
+
+  // Runs the thread.
+  void start();
+  // Closes all connections, ends the thread and waits for it.
+  void stop();
+
+  // Accepts on `sockets`, which the worker owns from now on.
+  void addListener(std::shared_ptr<Listener> listener, std::vector<net::Fd> sockets);
+  // Closes the listening sockets; connections go on.
+  void stopListening(std::shared_ptr<Listener> listener);
+  // Closes the listener's connections and forgets it.
+  void removeListener(std::shared_ptr<Listener> listener, net::CloseReason reason);
+
+private:
+  friend class WorkerListener;
+
+  void onWorker(std::function<void()> work);
+  WorkerListener* find(const Listener& listener);
+  void handOver(const std::shared_ptr<Listener>& listener, uint32_t worker, net::Fd fd,
+                net::Address peer);
+  void run();
+
+  const uint32_t index_;
+  ConnectionCap& cap_;
+  event::Loop loop_;
+  std::unique_ptr<upstream::ThreadClusters> clusters_;
+  std::vector<Worker*> peers_;
+  std::vector<std::unique_ptr<WorkerListener>> listeners_; // The worker's.
+  std::thread thread_;
+};
+
+} // namespace culvert::server

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/server/worker_listener.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "source/base/log.h"
+#include "source/net/socket_io.h"
+#include "source/server/worker.h"
+
+namespace culvert::server {
+namespace {
+
+uint64_t milliseconds(base::Duration duration) {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+const std::vector<std::string>& noProtocols() {
+  static const auto* const none = new std::vector<std::string>;
+  return *none;
+}
+
+} // namespace
+
+WorkerListener::Acceptor::Acceptor(WorkerListener& listener, net::Fd listening)
+    : owner(listener), socket(std::move(listening)), address(net::Address::localOf(socket.get())),
+      events(listener.worker_.loop(), socket.get(),
+             event::FdEvents::Callback::to<&Acceptor::onReady>(this)) {
+  events.setRead(event::FdEvents::ReadInterest::kData);
+}
+
+// Workers may share a listening socket, so its descriptor is closed when the kernel has been told
+// that this loop waits for it no more.
+WorkerListener::Acceptor::~Acceptor() {
+  events.setRead(event::FdEvents::ReadInterest::kNone);
+  auto closing = std::make_shared<net::Fd>(std::move(socket));
+  owner.worker_.loop().post([closing] {});
+}
+
+void WorkerListener::Acceptor::onReady(uint32_t) {
+  uint32_t accepted = 0;
+  const uint32_t limit = owner.listener_->config().accepts_per_event_max;
+  while (accepted < limit) {
+    sockaddr_storage storage;
+    socklen_t length = sizeof(storage);
+    net::Fd fd(::accept4(socket.get(), reinterpret_cast<sockaddr*>(&storage), &length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!fd.valid()) {
+      if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+        LOG(warning, conn_handler, "cannot accept on %s: %s", address.toString(),
+            net::errnoText(errno));
+      }
+      break;
+    }
+    accepted++;
+    owner.onAccepted(std::move(fd), net::Address::fromSockaddr(storage, length), address);
+  }
+  if (accepted > 0) {
+    owner.stats_.connections_accepted_per_socket_event.record(accepted);
+  }
+}
+
+WorkerListener::WorkerListener(Worker& worker, std::shared_ptr<Listener> listener,
+                               std::vector<net::Fd> sockets)
+    : worker_(worker), listener_(std::move(listener)), stats_(listener_->stats()),
+      worker_stats_(stats_.workers[worker.index()]) {
+  for (net::Fd& socket : sockets) {
+    acceptors_.push_back(std::make_unique<Acceptor>(*this, std::move(socket)));
+  }
+}
+
+WorkerListener::~WorkerListener() {
+  closeSessions(net::CloseReason::of(net::CloseCode::kShutdown));
+}
+
+void WorkerListener::closeSessions(const net::CloseReason& reason) {
+  while (Session* session = sessions_.front()) {
+    session->close(reason, CloseMode::kNow); // Takes it off the list.
+  }
+}
+
+// Limits first: what is refused here costs nothing else.
+void WorkerListener::onAccepted(net::Fd fd, const net::Address& peer, const net::Address& bound) {
+  if (!listener_->config().ignore_global_connection_limit && !worker_.cap_.tryAdd()) {
+    stats_.downstream_global_cx_overflow.add();
+    return;
+  }
+  if (!listener_->tryAdd(worker_.index())) {
+    stats_.downstream_cx_overflow.add();
+    worker_.cap_.remove();
+    return;
+  }
+  if (listener_->config().exact_balance) {
+    const uint32_t chosen = listener_->addToLeastLoaded();
+    if (chosen != worker_.index()) {
+      worker_.handOver(listener_, chosen, std::move(fd), peer);
+      return;
+    }
+  }
+  open(std::move(fd), peer, bound);
+}
+
+void WorkerListener::adopt(net::Fd fd, const net::Address& peer) {
+  const net::Address bound = net::Address::localOf(fd.get());
+  open(std::move(fd), peer, bound);
+}
+
+void WorkerListener::uncount() {
+  listener_->remove(worker_.index());
+  if (!listener_->config().ignore_global_connection_limit) {
+    worker_.cap_.remove();
+  }
+}
+
+void WorkerListener::open(net::Fd fd, const net::Address& peer, const net::Address& bound) {
+  event::Loop& loop = worker_.loop();
+  ConnectionInfo info;
+  info.start = loop.now();
+  info.start_wall = loop.clock().wallNow();
+  info.remote = info.direct_remote = peer;
+  // Only a socket bound to any address does not know where its connections came in.
+  info.local = info.direct_local = bound.isAny() ? net::Address::localOf(fd.get()) : bound;
+  info.listener_name = listener_->config().name;
+  info.listener_metadata = listener_->config().metadata.get();
+  info.logged = !listener_->config().access_logs.empty();
+
+  const FilterChain* const chain =
+      listener_->matcher().find({info.local, info.remote, info.direct_remote,
+                                 info.requested_server_name, "raw_buffer", noProtocols()});
+  if (chain == nullptr) {
+    refuse(info);
+    return;
+  }
+  info.id = net::nextConnectionId();
+  info.filter_chain_name = chain->name;
+  LOG_CONNECTION(debug, conn_handler, info.id, "new connection from %s", peer.toString());
+  stats_.downstream_cx_total.add();
+  stats_.downstream_cx_active.add();
+  worker_stats_.downstream_cx_total.add();
+  worker_stats_.downstream_cx_active.add();
+
+  auto io = std::make_unique<net::SocketIo>(loop, std::move(fd), /*connecting=*/false);
+  auto transport =
+      std::make_unique<net::Connection>(loop, std::move(io), info.id, /*opening=*/false);
+  transport->setReadLimit(listener_->config().per_connection_buffer_limit_bytes);
+  auto* const session = new Session(std::move(transport), std::move(info), *this);
+  sessions_.pushBack(*session);
+  if (chain->filters.empty()) { // Legal, and of no use but to be seen in the counter.
+    stats_.network_extension_config_missing.add();
+  }
+  session->start(chain->filters, worker_.clusters(), listener_);
+  if (chain->filters.empty()) {
+    session->close(net::CloseReason::of(net::CloseCode::kNoFilterChain), CloseMode::kNow);
+  }
+}
+
+// No chain matched: the socket closes as it goes out of scope.
+void WorkerListener::refuse(ConnectionInfo& info) {
+  LOG(debug, conn_handler, "closing connection from %s: no matching filter chain found",
+      info.remote.toString());
+  stats_.no_filter_chain_match.add();
+  info.response_flags |= net::kNoRouteFound;
+  info.response_code_details = "filter_chain_not_found";
+  info.close_reason = net::CloseReason::of(net::CloseCode::kNoFilterChain);
+  info.end = info.start;
+  log(info);
+  uncount();
+}
+
+void WorkerListener::log(ConnectionInfo& info) {
+  if (listener_->config().access_logs.empty()) {
+    return;
+  }
+  const base::Clock& clock = worker_.loop().clock();
+  const access_log::Entry entry{info, access_log::Type::kNotSet, clock.now(), clock.wallNow()};
+  for (const auto& logger : listener_->config().access_logs) {
+    logger->log(entry);
+  }
+}
+
+void WorkerListener::onSessionClosed(Session& session) {
+  ConnectionInfo& info = session.info();
+  stats_.downstream_cx_destroy.add();
+  stats_.downstream_cx_active.sub();
+  worker_stats_.downstream_cx_active.sub();
+  stats_.downstream_cx_length_ms.record(milliseconds(info.end - info.start));
+  uncount();
+  log(info);
+  static_cast<base::ListNode<Session>&>(session).unlink();
+  worker_.loop().deferDelete(std::unique_ptr<Session>(&session));
+}
+
+} // namespace culvert::server

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "source/base/intrusive_list.h"
+#include "source/event/fd_events.h"
+#include "source/filter_api/session.h"
+#include "source/net/socket.h"
+#include "source/server/listener.h"
+
+namespace culvert::server {
+
+class Worker;
+
+// One worker's share of a listener: its sockets and its sessions.
+// Threads: the worker's. Lifetime: owned by the worker; outlives its sessions.
+class WorkerListener final : public event::Deferred, private SessionOwner {
+public:
+  WorkerListener(Worker& worker, std::shared_ptr<Listener> listener, std::vector<net::Fd> sockets);
+  ~WorkerListener() override;
+
+  Listener& listener() { return *listener_; }
+  void stopListening() { acceptors_.clear(); }
+  void closeSessions(const net::CloseReason& reason);
+
+  // A connection that another worker accepted; it is already counted for this one.
+  void adopt(net::Fd fd, const net::Address& peer);
+
+private:
+  // One listening socket.
+  struct Acceptor {
+    Acceptor(WorkerListener& owner, net::Fd socket);
+    ~Acceptor();
+    void onReady(uint32_t readiness);
+
+    WorkerListener& owner;
+    net::Fd socket;
+    net::Address address;
+    event::FdEvents events;
+  };
+
+  void onAccepted(net::Fd fd, const net::Address& peer, const net::Address& bound);
+  void open(net::Fd fd, const net::Address& peer, const net::Address& bound);
+  void refuse(ConnectionInfo& info);
+  void uncount();
+  void log(ConnectionInfo& info);
+  void onSessionClosed(Session& session) override;
+
+  Worker& worker_;
+  const std::shared_ptr<Listener> listener_;
+  ListenerStats& stats_;
+  ListenerStats::PerWorker& worker_stats_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  base::IntrusiveList<Session> sessions_;
+};
+
+} // namespace culvert::server
