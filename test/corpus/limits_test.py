@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Corpus 16, 43 and 48: circuit breakers, runtime limits, small buffers."""
+
+import hashlib
+import json
+import os
+import threading
+
+import corpus_case
+from corpus_case import A, CorpusCase
+from lab import backend, client
+
+
+class CircuitBreaker(CorpusCase):
+    """16-circuit-breaker: one upstream connection at a time, with remaining_cx tracked."""
+
+    def setUp(self):
+        super().setUp()
+        self.backend("A", A)
+        self.serve("valid/16-circuit-breaker.yaml")
+
+    def test_is_closed_at_first(self):
+        self.expect(narrow={"circuit_breakers.default.cx_open": 0,
+                            "circuit_breakers.default.remaining_cx": 1})
+
+    def test_second_client_is_closed_at_once(self):
+        first = self.connect()
+        first.read_until(b"A\n")
+        self.expect(narrow={"circuit_breakers.default.cx_open": 1,
+                            "circuit_breakers.default.remaining_cx": 0})
+        self.ended(self.connect().end(), b"", "FIN")
+        self.ended(self.connect_having_sent().end(), b"", "RST")
+        self.expect(narrow={"upstream_cx_overflow": 2, "upstream_cx_total": 1,
+                            "upstream_cx_active": 1},
+                    tcp={"downstream_cx_total": 3})
+
+    def test_works_again_when_the_first_has_left(self):
+        first = self.connect()
+        first.read_until(b"A\n")
+        self.ended(self.connect().end(), b"", "FIN")
+        first.half_close()
+        self.ended(first.end(), b"A\n", "FIN")
+        self.expect(narrow={"circuit_breakers.default.cx_open": 0,
+                            "circuit_breakers.default.remaining_cx": 1})
+        self.say_hi()
+        self.expect(narrow={"upstream_cx_total": 2, "upstream_cx_overflow": 1})
+
+    def test_clusters_page_shows_the_limit(self):
+        shown = self.proxy.clusters()
+        self.assertEqual(shown[("narrow", "default_priority", "max_connections")], "1")
+        self.assertEqual(shown[("narrow", "high_priority", "max_connections")], "1024")
+
+
+class RuntimeLayers(CorpusCase):
+    """43-runtime-layers: a static layer limits the listener, an admin layer lifts the limit."""
+
+    LIMIT = "envoy.resource_limits.listener.ingress.connection_limit"
+
+    def setUp(self):
+        super().setUp()
+        self.backend("A", A)
+        self.serve("valid/43-runtime-layers.yaml")
+
+    def open_one(self):
+        opened = self.connect()
+        opened.read_until(b"A\n")
+        return opened
+
+    def closed_at_once(self):
+        ending = self.connect().end()
+        self.assertEqual((ending.data, ending.how in ("FIN", "RST")), (b"", True))
+
+    def test_second_client_is_closed(self):
+        self.open_one()
+        self.closed_at_once()
+        self.expect(listener={"downstream_cx_overflow": 1, "downstream_cx_active": 1})
+
+    def test_admin_layer_lifts_the_limit_live(self):
+        self.open_one()
+        self.closed_at_once()
+        self.assertEqual(self.proxy.post("/runtime_modify?%s=2" % self.LIMIT)[0:2], (200, "OK\n"))
+        self.open_one()
+        self.closed_at_once()
+        self.expect(listener={"downstream_cx_overflow": 2, "downstream_cx_active": 2})
+
+    def test_runtime_page_shows_layers(self):
+        self.proxy.post("/runtime_modify?lab.greeting=hey")
+        page = json.loads(self.proxy.text("/runtime"))
+        self.assertEqual(page["layers"], ["defaults", "operator"])
+        self.assertEqual(page["entries"]["lab.greeting"],
+                         {"layer_values": ["hello", "hey"], "final_value": "hey"})
+        self.assertEqual(page["entries"]["lab.percent"]["final_value"], "40")
+        self.assertEqual(page["entries"]["lab.on"]["final_value"], "true")
+        self.assertEqual(page["entries"][self.LIMIT]["layer_values"], ["1", ""])
+
+    def test_runtime_statistics(self):
+        self.proxy.wait_stats({"runtime.num_layers": 2, "runtime.num_keys": 4,
+                               "runtime.admin_overrides_active": 0})
+        self.proxy.post("/runtime_modify?lab.greeting=hey")
+        self.proxy.wait_stats({"runtime.admin_overrides_active": 1})
+
+
+class SmallBuffers(CorpusCase):
+    """48-small-buffers: 4 KiB each way."""
+
+    def roundtrip(self, sent):
+        through = self.connect()
+        through.read_until(b"A\n")
+        writer = threading.Thread(target=lambda: (through.sock.sendall(sent),
+                                                  through.half_close()))
+        writer.start()
+        ending = through.end(within_s=60)
+        writer.join()
+        return ending
+
+    def test_three_million_bytes_come_back_whole(self):
+        self.backend("A", A)
+        self.serve("valid/48-small-buffers.yaml")
+        sent = os.urandom(3_000_000)
+        ending = self.roundtrip(sent)
+        self.assertEqual((len(ending.data) - 2, ending.how), (len(sent), "FIN"))
+        self.assertEqual(hashlib.sha256(ending.data[2:]).digest(), hashlib.sha256(sent).digest())
+        self.expect(tcp={"downstream_cx_rx_bytes_total": len(sent),
+                         "downstream_cx_tx_bytes_total": len(sent) + 2},
+                    backend={"upstream_cx_active": 0})
+
+    def test_stalled_backend_pauses_the_client(self):
+        a = self.backend("A", A, behave=backend.stall)
+        self.serve("valid/48-small-buffers.yaml")
+        pushing = self.connect()
+        pushing.sock.setblocking(False)
+        sent = push_until_blocked(pushing)
+        self.expect(tcp={"downstream_flow_control_paused_reading_total": lambda count: count >= 1})
+        # What the proxy holds is bounded by its buffers, not by what the client would send.
+        held = self.proxy.stats()["tcp.ingress_tcp.downstream_cx_rx_bytes_buffered"]
+        self.assertLessEqual(held, 1 << 20)
+        a.released.set()
+        pushing.sock.setblocking(True)
+        pushing.half_close()
+        ending = pushing.end(within_s=60)
+        self.assertEqual((len(ending.data) - 2, ending.how), (sent, "FIN"))
+        self.pairs_are_even()
+
+    def test_client_that_does_not_read_pauses_the_backend(self):
+        self.backend("A", A, behave=gush)
+        self.serve("valid/48-small-buffers.yaml")
+        lazy = self.connect()
+        self.expect(backend={"upstream_flow_control_paused_reading_total":
+                             lambda count: count >= 1})
+        ending = lazy.end(within_s=60)
+        self.assertEqual((len(ending.data), ending.how), (2 + GUSH, "FIN"))
+        lazy.half_close()
+        self.pairs_are_even()
+
+    def pairs_are_even(self):
+        self.expect(listener={"downstream_cx_active": 0})
+        seen = self.proxy.stats("flow_control")
+        for prefix in ("tcp.ingress_tcp.downstream", "cluster.backend.upstream"):
+            pair = [seen["%s_flow_control_%s_reading_total" % (prefix, word)]
+                    for word in ("paused", "resumed")]
+            self.assertEqual(pair[0], pair[1], prefix)
+
+
+GUSH = 16 << 20
+
+
+def gush(visit, server):
+    """Sends far more than the kernel's buffers hold, then FIN."""
+    block = bytes(1 << 20)
+    for _ in range(GUSH // len(block)):
+        visit.write(block)
+
+
+def push_until_blocked(pushing, quiet_s=0.5):
+    """Writes until the socket has taken nothing for a while; how much it took."""
+    import select
+
+    block = bytes(64 * 1024)
+    sent = 0
+    while select.select([], [pushing.sock], [], quiet_s)[1]:
+        sent += pushing.sock.send(block)
+    return sent
+
+
+class ManyClients(CorpusCase):
+    """The breaker counts down again, also after a crowd."""
+
+    def test_crowd_leaves_no_trace(self):
+        self.backend("A", A)
+        self.serve("valid/01-tcp-proxy.yaml")
+        crowd = [client.Client(self.here()) for _ in range(100)]
+        for one in crowd:
+            one.read_until(b"A\n")
+        self.expect(listener={"downstream_cx_active": 100}, backend={"upstream_cx_active": 100})
+        for one in crowd[:50]:
+            one.reset()
+        for one in crowd[50:]:
+            one.close()
+        self.expect(listener={"downstream_cx_active": 0, "downstream_cx_destroy": 100},
+                    backend={"upstream_cx_active": 0, "upstream_cx_destroy": 100})
+
+
+if __name__ == "__main__":
+    corpus_case.main()
