@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The proxies that tools/bench compares: how each is found, started and looked at."""
+
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import socket
+import string
+import subprocess
+import time
+
+PEERS = pathlib.Path(__file__).parent / "peers"
+ENVOY_PATH = pathlib.Path(__file__).parents[2] / "tools" / "lib" / "envoy_path"
+NGINX_MODULES = "/usr/lib/nginx/modules"
+START_DEADLINE_S = 20
+
+
+class Missing(Exception):
+    """A proxy that cannot run here; the text says what to install."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _find(program, install):
+    path = shutil.which(program)
+    if not path:
+        raise Missing(f"{program} is missing. Install it with: {install}")
+    return path
+
+
+def _version(command):
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(r"version:? .*?(\d+\.\d+\.\d+)", run.stdout + run.stderr)
+    return found.group(1) if found else ""
+
+
+class Proxy:
+    """One proxy process, one worker. `start` fills the template and waits until it serves."""
+
+    def __init__(self, name, scratch, backend_port):
+        self.name = name
+        self.backend_port = backend_port
+        self.listen_port = free_port()
+        self._scratch = pathlib.Path(scratch)
+        self._process = None
+
+    def template(self):
+        """The name of a file in peers/, or None."""
+        return None
+
+    def values(self):
+        """More values for the template."""
+        return {}
+
+    def command(self, config):
+        raise NotImplementedError
+
+    def version(self):
+        return ""
+
+    def start(self):
+        command = self.command(self._write_config())
+        log = open(self._scratch / f"{self.name}.log", "wb")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_raise_file_limit)
+        self._await_service(log.name)
+
+    def stop(self):
+        if not self._process:
+            return
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def cpu_ns(self):
+        """What all threads have spent, user and kernel, to the nanosecond."""
+        tasks = pathlib.Path(f"/proc/{self._process.pid}/task")
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir())
+
+    def memory_kb(self):
+        """Resident set size. What the kernel holds for sockets is not in it."""
+        rollup = pathlib.Path(f"/proc/{self._process.pid}/smaps_rollup").read_text()
+        return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:"))
+
+    def _write_config(self):
+        if not self.template():
+            return None
+        source = PEERS / self.template()
+        text = string.Template(source.read_text()).substitute(
+            listen=self.listen_port, backend=self.backend_port, scratch=self._scratch, **self.values())
+        config = self._scratch / f"{self.name}-{source.name}"
+        config.write_text(text)
+        return str(config)
+
+    def _await_service(self, log):
+        deadline = time.monotonic() + START_DEADLINE_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.listen_port)).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise Missing(f"{self.name} does not serve: {pathlib.Path(log).read_text()[-500:]}")
+
+
+def _raise_file_limit():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class Direct(Proxy):
+    """No proxy: the client talks to the backend."""
+
+    def start(self):
+        self.listen_port = self.backend_port
+
+    def stop(self):
+        pass
+
+    def cpu_ns(self):
+        return 0
+
+    def memory_kb(self):
+        return 0
+
+
+class Floor(Proxy):
+    def __init__(self, name, scratch, backend_port, relay, options):
+        super().__init__(name, scratch, backend_port)
+        self._relay = relay
+        self._options = options
+
+    def command(self, config):
+        return [self._relay, *self._options, str(self.listen_port), str(self.backend_port)]
+
+
+class HAProxy(Proxy):
+    def __init__(self, name, scratch, backend_port, splice):
+        super().__init__(name, scratch, backend_port)
+        self._splice = splice
+        self._path = _find("haproxy", "apt-get install haproxy")
+
+    def template(self):
+        return "haproxy.cfg"
+
+    def values(self):
+        return {"splice": "option splice-auto" if self._splice else ""}
+
+    def command(self, config):
+        return [self._path, "-db", "-f", config]
+
+    def version(self):
+        return _version([self._path, "-v"])
+
+
+class Nginx(Proxy):
+    def __init__(self, name, scratch, backend_port):
+        super().__init__(name, scratch, backend_port)
+        self._path = _find("nginx", "apt-get install nginx-light libnginx-mod-stream")
+        if not pathlib.Path(NGINX_MODULES, "ngx_stream_module.so").exists():
+            raise Missing("nginx has no stream module. Install it with: "
+                          "apt-get install libnginx-mod-stream")
+
+    def template(self):
+        return "nginx.conf"
+
+    def values(self):
+        return {"modules": NGINX_MODULES}
+
+    def command(self, config):
+        return [self._path, "-c", config, "-e", "stderr"]
+
+    def version(self):
+        return _version([self._path, "-v"])
+
+
+class Envoy(Proxy):
+    def __init__(self, name, scratch, backend_port):
+        super().__init__(name, scratch, backend_port)
+        found = subprocess.run([ENVOY_PATH], capture_output=True, text=True, check=False)
+        if found.returncode != 0:
+            raise Missing(found.stderr.strip())
+        self._path = found.stdout.strip()
+
+    def template(self):
+        return "envoy.yaml"
+
+    def command(self, config):
+        return [self._path, "-c", config, "--concurrency", "1", "--disable-hot-restart",
+                "-l", "error"]
+
+    def version(self):
+        return _version([self._path, "--version"])
+
+
+class Culvert(Proxy):
+    def __init__(self, name, scratch, backend_port, path):
+        super().__init__(name, scratch, backend_port)
+        self._path = path
+        if not os.access(path, os.X_OK):
+            raise Missing(f"{path} is missing. Build it, or name one with --culvert")
+
+    def template(self):
+        return "envoy.yaml"
+
+    def command(self, config):
+        return [self._path, "-c", config, "--concurrency", "1", "-l", "error"]
+
+
+NAMES = ["direct", "floor-copy", "floor-splice", "haproxy", "haproxy-splice", "nginx", "envoy",
+         "culvert"]
+# What Culvert is to beat; floors and the bare path are no products.
+PEER_NAMES = ["haproxy", "haproxy-splice", "nginx", "envoy"]
+
+
+def make(name, scratch, backend_port, binaries):
+    """The proxy called `name`; raises Missing where it cannot run."""
+    arguments = (name, scratch, backend_port)
+    if name == "direct":
+        return Direct(*arguments)
+    if name.startswith("floor-"):
+        options = ["--splice"] if name == "floor-splice" else []
+        return Floor(*arguments, binaries["floor_relay"], options)
+    if name.startswith("haproxy"):
+        return HAProxy(*arguments, splice=name == "haproxy-splice")
+    if name == "nginx":
+        return Nginx(*arguments)
+    if name == "envoy":
+        return Envoy(*arguments)
+    return Culvert(*arguments, binaries["culvert"])

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tools/bench measures: each row of its table, and the runs that give the figures."""
+
+import collections
+import json
+import subprocess
+import time
+
+SETTLE_S = 0.15  # For the proxy to close what the client has left.
+
+# title: as printed; want: design's target, "" where there is none; less: whether less is better.
+Row = collections.namedtuple("Row", "title want less")
+
+ROWS = {
+    "bulk1": Row("CPU s per GB, 1 stream", "≤ 0.28", True),
+    "bulk8": Row("CPU s per GB, 8 streams", "≤ 0.28", True),
+    "request": Row("CPU µs per small request, 32 connections", "≤ 12.5", True),
+    "connection": Row("CPU µs per new connection", "≤ 72", True),
+    "gbps": Row("GB/s, 1 stream", "", False),
+    "rps": Row("requests/s, 32 connections", "", False),
+    "p50": Row("request latency p50, µs", "", True),
+    "p99": Row("request latency p99, µs", "", True),
+    "cps": Row("new connections/s", "", False),
+    "idle": Row("KB per idle connection", "≤ 2", True),
+    "rest": Row("MB at rest", "≤ 12", True),
+}
+
+# The run that gives a row.
+RUN_OF_ROW = {
+    "bulk1": "bulk1", "gbps": "bulk1", "bulk8": "bulk8", "request": "requests", "rps": "requests",
+    "p50": "requests", "p99": "requests", "connection": "connections", "cps": "connections",
+    "idle": "memory", "rest": "memory",
+}
+
+Amounts = collections.namedtuple("Amounts", "bulk_bytes requests connections idle")
+FULL = Amounts(bulk_bytes=2 * 10**9, requests=100_000, connections=15_000, idle=5_000)
+QUICK = Amounts(bulk_bytes=10**9, requests=30_000, connections=4_000, idle=2_000)
+
+
+class Runner:
+    """Drives one proxy at a time; each run returns {row: figure}."""
+
+    def __init__(self, client, amounts):
+        self._client = client
+        self._amounts = amounts
+
+    def run(self, name, proxy):
+        return getattr(self, "_" + name)(proxy)
+
+    def _load(self, proxy, mode, **options):
+        command = [self._client, mode, f"--port={proxy.listen_port}"]
+        command += [f"--{key}={value}" for key, value in options.items()]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{proxy.name}, {mode}: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def _cost(self, proxy, mode, **options):
+        before = proxy.cpu_ns()
+        result = self._load(proxy, mode, **options)
+        time.sleep(SETTLE_S)
+        return proxy.cpu_ns() - before, result
+
+    def _bulk(self, proxy, streams):
+        """Half of the bytes go up, half come down."""
+        each = self._amounts.bulk_bytes // 2 // streams
+        cpu_ns = moved = seconds = 0
+        for mode in ("upload", "download"):
+            spent, result = self._cost(proxy, mode, connections=streams, bytes=each)
+            cpu_ns += spent
+            moved += result["bytes"]
+            seconds += result["seconds"]
+        return cpu_ns / moved, moved / 1e9 / seconds
+
+    def _bulk1(self, proxy):
+        cost, speed = self._bulk(proxy, 1)
+        return {"bulk1": cost, "gbps": speed}
+
+    def _bulk8(self, proxy):
+        return {"bulk8": self._bulk(proxy, 8)[0]}
+
+    def _requests(self, proxy):
+        cpu_ns, result = self._cost(proxy, "requests", connections=32, count=self._amounts.requests)
+        return {
+            "request": cpu_ns / 1e3 / result["count"],
+            "rps": result["count"] / result["seconds"],
+            "p50": result["p50_us"],
+            "p99": result["p99_us"],
+        }
+
+    def _connections(self, proxy):
+        cpu_ns, result = self._cost(
+            proxy, "connections", connections=8, count=self._amounts.connections)
+        return {"connection": cpu_ns / 1e3 / result["count"],
+                "cps": result["count"] / result["seconds"]}
+
+    def _memory(self, proxy):
+        """For a proxy that has just started."""
+        time.sleep(1)
+        rest_kb = proxy.memory_kb()
+        count = self._amounts.idle
+        client = subprocess.Popen(
+            [self._client, "idle", f"--port={proxy.listen_port}", f"--connections={count}"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        client.stdout.readline()
+        time.sleep(1)
+        idle_kb = proxy.memory_kb()
+        client.communicate()
+        return {"rest": rest_kb / 1024, "idle": (idle_kb - rest_kb) / count}
