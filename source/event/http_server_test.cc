@@ -208,10 +208,8 @@ TEST_F(HttpServerTest, StopsAcceptingWhenItHasEnough) {
 TEST_F(HttpServerTest, ServesAUnixSocket) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const std::string path = testing::TempDir() + "/http.sock";
-  unlink(path.c_str());
-  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  listenOn(reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  // The kernel names it: the test's folder has too long a path for a socket.
+  listenOn(reinterpret_cast<sockaddr*>(&address), sizeof(address.sun_family));
   EXPECT_TRUE(absl::StartsWith(client()->ask("GET / HTTP/1.1\r\nhost: x\r\n\r\n"), "HTTP/1.1 200"));
   EXPECT_EQ(request_.peer, "");
 }
