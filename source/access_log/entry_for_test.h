@@ -13,6 +13,7 @@ namespace culvert::access_log {
 // A TCP session as real Envoy 1.40 had it for the values that the tests expect: three bytes from
 // 127.0.0.1:36670 to the listener at 127.0.0.1:38369, five back from the host 127.0.0.1:38119.
 struct TestSession {
+  const net::ListenerDescription listener{"ingress", nullptr};
   net::ConnectionInfo info;
   Type type = Type::kTcpConnectionEnd;
   const std::shared_ptr<net::ClusterDescription> cluster =
@@ -27,7 +28,7 @@ struct TestSession {
     info.start_wall = absl::ToChronoTime(
         absl::FromCivil(absl::CivilSecond(2026, 11, 21, 9, 57, 16), absl::UTCTimeZone()) +
         absl::Microseconds(11425));
-    info.listener_name = "ingress";
+    info.listener = &listener;
     info.bytes_received = 3;
     info.bytes_sent = 5;
     info.close_reason = net::CloseReason::of(net::CloseCode::kPeerClosed);

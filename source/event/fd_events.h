@@ -30,9 +30,12 @@ public:
   // FIN as a level would be reported for ever; bytes that come are such a change too.
   enum class ReadInterest : uint8_t { kNone, kData, kPeer };
 
-  FdEvents(Loop& loop, int fd, Callback callback);
+  FdEvents(Loop& loop, int fd, Callback callback = {});
   ~FdEvents();
   FdEvents(const FdEvents&) = delete;
+
+  // Set before anything is asked for.
+  void setCallback(Callback callback) { callback_ = callback; }
 
   void setRead(ReadInterest interest);
   void setWrite(bool wanted);

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <new>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -27,6 +29,44 @@ template <class Sockaddr> Sockaddr& as(sockaddr_storage& storage) {
 }
 
 } // namespace
+
+Address::Address(Kind kind, std::string path)
+    : kind_(kind), path_(std::make_shared<const std::string>(std::move(path))) {}
+
+Address::Address(const Address& other)
+    : kind_(other.kind_), port_(other.port_), scope_id_(other.scope_id_), ip_{} {
+  if (other.hasPath()) {
+    new (&path_) std::shared_ptr<const std::string>(other.path_);
+  } else {
+    ip_ = other.ip_;
+  }
+}
+
+Address::Address(Address&& other) noexcept
+    : kind_(other.kind_), port_(other.port_), scope_id_(other.scope_id_), ip_{} {
+  if (other.hasPath()) {
+    new (&path_) std::shared_ptr<const std::string>(std::move(other.path_));
+    other.kind_ = Kind::kNone;
+    other.path_.~shared_ptr();
+    new (&other.ip_) std::array<unsigned char, 16>{};
+  } else {
+    ip_ = other.ip_;
+  }
+}
+
+Address& Address::operator=(Address other) noexcept {
+  if (this != &other) {
+    this->~Address();
+    new (this) Address(std::move(other));
+  }
+  return *this;
+}
+
+Address::~Address() {
+  if (hasPath()) {
+    path_.~shared_ptr();
+  }
+}
 
 absl::StatusOr<Address> Address::parseIp(absl::string_view ip, uint16_t port) {
   Address address;
@@ -64,17 +104,11 @@ absl::StatusOr<Address> Address::pipe(absl::string_view path) {
                                                    "size of ",
                                                    kPipePathBytesMax, "."));
   }
-  Address address;
-  address.kind_ = Kind::kPipe;
-  address.path_ = std::make_shared<const std::string>(path);
-  return address;
+  return Address(Kind::kPipe, std::string(path));
 }
 
 Address Address::internal(absl::string_view listener, absl::string_view endpoint_id) {
-  Address address;
-  address.kind_ = Kind::kInternal;
-  address.path_ = std::make_shared<const std::string>(absl::StrCat(listener, "/", endpoint_id));
-  return address;
+  return Address(Kind::kInternal, absl::StrCat(listener, "/", endpoint_id));
 }
 
 Address Address::fromSockaddr(const sockaddr_storage& storage, socklen_t length) {
@@ -98,13 +132,10 @@ Address Address::fromSockaddr(const sockaddr_storage& storage, socklen_t length)
   } else if (storage.ss_family == AF_UNIX) {
     const auto& un = reinterpret_cast<const sockaddr_un&>(storage);
     const size_t bytes = length - offsetof(sockaddr_un, sun_path);
-    address.kind_ = Kind::kPipe;
     if (bytes > 0 && un.sun_path[0] == '\0') {
-      address.path_ = std::make_shared<const std::string>(
-          absl::StrCat("@", absl::string_view(un.sun_path + 1, bytes - 1)));
-    } else {
-      address.path_ = std::make_shared<const std::string>(un.sun_path, strnlen(un.sun_path, bytes));
+      return Address(Kind::kPipe, absl::StrCat("@", absl::string_view(un.sun_path + 1, bytes - 1)));
     }
+    return Address(Kind::kPipe, std::string(un.sun_path, strnlen(un.sun_path, bytes)));
   }
   return address;
 }
@@ -183,7 +214,7 @@ std::string Address::ipString() const {
 
 const std::string& Address::path() const {
   static const std::string* const none = new std::string;
-  return path_ == nullptr ? *none : *path_;
+  return hasPath() ? *path_ : *none;
 }
 
 socklen_t Address::toSockaddr(sockaddr_storage& storage) const {
@@ -213,8 +244,8 @@ socklen_t Address::toSockaddr(sockaddr_storage& storage) const {
 }
 
 bool operator==(const Address& a, const Address& b) {
-  return a.kind_ == b.kind_ && a.port_ == b.port_ && a.scope_id_ == b.scope_id_ && a.ip_ == b.ip_ &&
-         a.path() == b.path();
+  return a.kind_ == b.kind_ && a.port_ == b.port_ && a.scope_id_ == b.scope_id_ &&
+         a.ipBytes() == b.ipBytes() && a.path() == b.path();
 }
 
 absl::StatusOr<Cidr> Cidr::create(absl::string_view ip, uint32_t prefix_bits) {

@@ -20,7 +20,11 @@ class Address {
 public:
   enum class Kind : uint8_t { kNone, kIpv4, kIpv6, kPipe, kInternal };
 
-  Address() = default;
+  Address() : ip_{} {}
+  Address(const Address& other);
+  Address(Address&& other) noexcept;
+  Address& operator=(Address other) noexcept;
+  ~Address();
 
   // An address in digits. Errors: "malformed IP address: X".
   static absl::StatusOr<Address> parseIp(absl::string_view ip, uint16_t port);
@@ -55,15 +59,21 @@ public:
 
   friend bool operator==(const Address& a, const Address& b);
   template <typename H> friend H AbslHashValue(H h, const Address& a) {
-    return H::combine(std::move(h), a.kind_, a.port_, a.scope_id_, a.ip_, a.path());
+    return H::combine(std::move(h), a.kind_, a.port_, a.scope_id_, a.ipBytes(), a.path());
   }
 
 private:
+  Address(Kind kind, std::string path);
+  bool hasPath() const { return kind_ == Kind::kPipe || kind_ == Kind::kInternal; }
+
   Kind kind_ = Kind::kNone;
   uint16_t port_ = 0;
   uint32_t scope_id_ = 0;
-  std::array<unsigned char, 16> ip_{};
-  std::shared_ptr<const std::string> path_;
+  // One or the other, as kind_ says: each connection keeps several addresses.
+  union {
+    std::array<unsigned char, 16> ip_;
+    std::shared_ptr<const std::string> path_; // Never null.
+  };
 };
 
 // A block of IP addresses, as in "10.0.0.0/8".

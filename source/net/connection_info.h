@@ -32,6 +32,12 @@ struct ClusterDescription {
   std::shared_ptr<const Metadata> metadata; // Null when there is none.
 };
 
+// A listener as logs see it. Immutable. Threads: any.
+struct ListenerDescription {
+  std::string name;
+  std::shared_ptr<const Metadata> metadata; // Null when there is none.
+};
+
 // What filters leave for one another and for the log, by key. Created at first use.
 class FilterState {
 public:
@@ -102,19 +108,18 @@ struct ConnectionInfo {
   uint64_t bytes_sent = 0;
   uint32_t response_flags = 0; // Of ResponseFlag.
   DetectedClose detected_close = DetectedClose::kNormal;
-  CloseReason close_reason;
-  absl::string_view local_close_reason;    // %DOWNSTREAM_LOCAL_CLOSE_REASON%; "" is "-".
-  std::string termination_details;         // %CONNECTION_TERMINATION_DETAILS%
-  absl::string_view response_code_details; // %RESPONSE_CODE_DETAILS%
-  std::string transport_failure_reason;    // %DOWNSTREAM_TRANSPORT_FAILURE_REASON%
-  absl::string_view listener_name;         // Borrowed from the listener, which outlives it.
-  absl::string_view filter_chain_name;     // Borrowed from the chain, which outlives it.
-  std::string requested_server_name;       // SNI
   bool logged = false; // Its listener logs it: what costs a system call to know is worth it.
-  std::unique_ptr<UpstreamInfo> upstream; // Null until a filter goes upstream.
+  CloseReason close_reason;
+  absl::string_view local_close_reason;           // %DOWNSTREAM_LOCAL_CLOSE_REASON%; "" is "-".
+  std::string termination_details;                // %CONNECTION_TERMINATION_DETAILS%
+  absl::string_view response_code_details;        // %RESPONSE_CODE_DETAILS%
+  std::string transport_failure_reason;           // %DOWNSTREAM_TRANSPORT_FAILURE_REASON%
+  const ListenerDescription* listener = nullptr;  // The listener's, which outlives it.
+  const std::string* filter_chain_name = nullptr; // The chain's, which outlives it.
+  std::string requested_server_name;              // SNI
+  std::unique_ptr<UpstreamInfo> upstream;         // Null until a filter goes upstream.
   std::unique_ptr<FilterState> filter_state;
   std::unique_ptr<Metadata> dynamic_metadata;
-  const Metadata* listener_metadata = nullptr; // Borrowed from the listener, which outlives it.
 
   UpstreamInfo& mutableUpstream() {
     if (upstream == nullptr) {

@@ -17,9 +17,7 @@ bool wouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || e
 } // namespace
 
 SocketIo::SocketIo(event::Loop& loop, Fd fd, bool connecting)
-    : fd_(std::move(fd)),
-      events_(loop, fd_.get(), event::FdEvents::Callback::to<&SocketIo::onReady>(this)),
-      connecting_(connecting) {}
+    : fd_(std::move(fd)), connecting_(connecting), events_(loop, fd_.get()) {}
 
 SocketIo::~SocketIo() = default;
 
@@ -45,7 +43,7 @@ IoResult SocketIo::read(absl::Span<char> into) {
   if (wouldBlock(errno)) {
     return {IoStatus::kOk};
   }
-  error_ = errno;
+  error_ = static_cast<uint16_t>(errno);
   return {IoStatus::kReset};
 }
 
@@ -65,7 +63,7 @@ IoResult SocketIo::write(absl::Span<const iovec> pieces) {
   if (wouldBlock(errno)) {
     return {IoStatus::kOk};
   }
-  error_ = errno;
+  error_ = static_cast<uint16_t>(errno);
   return {IoStatus::kReset};
 }
 
@@ -86,7 +84,7 @@ bool SocketIo::peerReset() {
   socklen_t length = sizeof(error);
   ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
   if (error != 0) {
-    error_ = error;
+    error_ = static_cast<uint16_t>(error);
   }
   return error != 0;
 }

@@ -15,7 +15,7 @@ public:
   SocketIo(event::Loop& loop, Fd fd, bool connecting);
   ~SocketIo() override;
 
-  void setReadyCallback(ReadyCallback callback) override { callback_ = callback; }
+  void setReadyCallback(ReadyCallback callback) override { events_.setCallback(callback); }
   void setRead(event::FdEvents::ReadInterest interest) override { events_.setRead(interest); }
   void setWrite(bool wanted) override { events_.setWrite(wanted); }
   void activate(uint32_t readiness) override { events_.activate(readiness); }
@@ -30,13 +30,10 @@ public:
   Address localAddress() const override { return Address::localOf(fd_.get()); }
 
 private:
-  void onReady(uint32_t readiness) { callback_(readiness); }
-
   Fd fd_;
-  ReadyCallback callback_;
-  event::FdEvents events_;
-  int error_ = 0;
+  uint16_t error_ = 0; // The errno of what failed.
   bool connecting_;
+  event::FdEvents events_;
 };
 
 } // namespace culvert::net

@@ -10,7 +10,7 @@
 #include "source/access_log/access_log.h"
 #include "source/filter_api/session.h"
 #include "source/net/address.h"
-#include "source/net/metadata.h"
+#include "source/net/connection_info.h"
 #include "source/net/socket.h"
 
 namespace culvert::server {
@@ -43,15 +43,13 @@ using FilterChainPtr = std::shared_ptr<const FilterChain>;
 enum class TrafficDirection : uint8_t { kUnspecified, kInbound, kOutbound };
 
 // A listener as configured: plain values, already checked field by field.
-struct ListenerConfig {
-  std::string name;
+struct ListenerConfig : net::ListenerDescription {
   std::string stat_prefix;             // Empty: the address names the statistics.
   std::vector<net::Address> addresses; // The first is the main one.
   net::ListenOptions socket;
   std::vector<FilterChainPtr> filter_chains;
   FilterChainPtr default_filter_chain; // May be null.
   access_log::Loggers access_logs;
-  std::shared_ptr<const net::Metadata> metadata; // May be null.
   TrafficDirection traffic_direction = TrafficDirection::kUnspecified;
   uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
   uint32_t accepts_per_event_max = 64;

@@ -19,4 +19,9 @@ struct MemoryUse {
 // size is known.
 MemoryUse memoryUse();
 
+// Gives back to the system what only the start needed: free heap, and the pages of code and
+// constants, which come back from the file as they are touched. Threads: main, seldom; it walks the
+// heap.
+void releaseStartMemory();
+
 } // namespace culvert::server

@@ -19,6 +19,7 @@
 #include "source/server/admin/admin.h"
 #include "source/server/admin/admin_proto.h"
 #include "source/server/listener_proto.h"
+#include "source/server/memory.h"
 #include "source/upstream/cluster_manager.h"
 #include "source/upstream/cluster_proto.h"
 
@@ -276,6 +277,7 @@ void Server::goLive() {
   listeners_->start();
   state_ = State::kLive;
   server_stats_->setInitializationTime(uptime());
+  releaseStartMemory();
 }
 
 void Server::stop() {

@@ -123,8 +123,7 @@ void WorkerListener::open(net::Fd fd, const net::Address& peer, const net::Addre
   info.remote = info.direct_remote = peer;
   // Only a socket bound to any address does not know where its connections came in.
   info.local = info.direct_local = bound.isAny() ? net::Address::localOf(fd.get()) : bound;
-  info.listener_name = listener_->config().name;
-  info.listener_metadata = listener_->config().metadata.get();
+  info.listener = &listener_->config();
   info.logged = !listener_->config().access_logs.empty();
 
   const FilterChain* const chain =
@@ -135,7 +134,7 @@ void WorkerListener::open(net::Fd fd, const net::Address& peer, const net::Addre
     return;
   }
   info.id = net::nextConnectionId();
-  info.filter_chain_name = chain->name;
+  info.filter_chain_name = &chain->name;
   LOG_CONNECTION(debug, conn_handler, info.id, "new connection from %s", peer.toString());
   stats_.downstream_cx_total.add();
   stats_.downstream_cx_active.add();

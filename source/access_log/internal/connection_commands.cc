@@ -29,6 +29,21 @@ template <auto kMember> Found printText(const Operator&, const Entry& entry, std
   return text.empty() ? Found::kNothing : Found::kText;
 }
 
+Found printName(const std::string* name, std::string& out) {
+  if (name == nullptr || name->empty())
+    return Found::kNothing;
+  out.append(*name);
+  return Found::kText;
+}
+
+Found printListenerName(const Operator&, const Entry& entry, std::string& out) {
+  return printName(entry.info.listener == nullptr ? nullptr : &entry.info.listener->name, out);
+}
+
+Found printChainName(const Operator&, const Entry& entry, std::string& out) {
+  return printName(entry.info.filter_chain_name, out);
+}
+
 template <auto kMember> const net::Address* address(const Entry& entry) {
   return &(entry.info.*kMember);
 }
@@ -183,8 +198,8 @@ constexpr Command kCommands[] = {
     {"DOWNSTREAM_DETECTED_CLOSE_TYPE", kBare, printCloseType},
     {"DOWNSTREAM_LOCAL_CLOSE_REASON", kBare, printText<&ConnectionInfo::local_close_reason>},
     {"CULVERT_CLOSE_REASON", kBare, printCloseReason},
-    {"LISTENER_NAME", kBare, printText<&ConnectionInfo::listener_name>},
-    {"FILTER_CHAIN_NAME", kBare, printText<&ConnectionInfo::filter_chain_name>},
+    {"LISTENER_NAME", kBare, printListenerName},
+    {"FILTER_CHAIN_NAME", kBare, printChainName},
     {"REQUESTED_SERVER_NAME", kMayHaveArgument, printServerName, parseServerName},
     {"ACCESS_LOG_TYPE", kBare, printType},
     {"HOSTNAME", kVerbatim, printConstant, parseHostname},

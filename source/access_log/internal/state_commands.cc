@@ -39,7 +39,9 @@ template <auto kGet> Found printMetadata(const Operator& op, const Entry& entry,
 const Metadata* dynamicMetadata(const net::ConnectionInfo& info) {
   return info.dynamic_metadata.get();
 }
-const Metadata* listenerMetadata(const net::ConnectionInfo& info) { return info.listener_metadata; }
+const Metadata* listenerMetadata(const net::ConnectionInfo& info) {
+  return info.listener == nullptr ? nullptr : info.listener->metadata.get();
+}
 const Metadata* clusterMetadata(const net::ConnectionInfo& info) {
   return info.upstream == nullptr || info.upstream->cluster == nullptr
              ? nullptr
