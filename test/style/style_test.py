@@ -221,6 +221,21 @@ def check_docs_name_what_is_there(tree):
                     yield "%s:%d: the link %s leads nowhere" % (path, number, link)
 
 
+def check_close_reasons_page_is_the_table(tree):
+    """docs/close_reasons.md has the rows of CULVERT_CLOSE_CODES, in its order."""
+    header = "".join(line.rstrip("\\ ") + " " for line in tree.files["source/net/close_reason.h"])
+    row = r'X\(k(\w+), k(\w+), ([\w| ]+), "([^"]*)",\s*"([^"]*)"\)'
+    table = [(code, side.lower(), "`%s`" % local if local else "", sentence)
+             for code, side, _, local, sentence in re.findall(row, header)]
+    page = "docs/close_reasons.md"
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]]
+             for line in tree.files[page] if line.startswith("| ")]
+    rows = [(code, side, local, meaning) for code, side, _, local, meaning in cells[1:]]
+    if not table or rows != table:
+        odd = sorted(set(rows) ^ set(table)) or "their order differs"
+        yield "%s: is not the table of source/net/close_reason.h: %s" % (page, odd)
+
+
 def main():
     tree = Tree()
     checks = {n[len("check_"):]: f for n, f in globals().items() if n.startswith("check_")}
