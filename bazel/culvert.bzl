@@ -42,7 +42,7 @@ def _register(name, filters, **kwargs):
 def proxy_binary(name, filters = [], deps = [], stock = True, **kwargs):
     """A proxy with the stock filters (unless stock is False) and those given.
 
-    filters are labels of network_filter targets, or of any library that defines
+    filters are labels of network_filter and listener_filter targets, or of any library that defines
     void culvert::register_filter_<target name>(culvert::registry::Registry&).
     """
     everything = ([Label(f) for f in STOCK_FILTERS] if stock else []) + filters
@@ -61,16 +61,7 @@ def _is_stock(name):
     here = Label("%s//%s:%s" % (native.repository_name(), native.package_name(), name))
     return here in [Label(f) for f in STOCK_FILTERS]
 
-def network_filter(
-        name,
-        srcs = None,
-        hdrs = None,
-        deps = [],
-        test_srcs = None,
-        test_deps = [],
-        test_tags = [],
-        visibility = ["//visibility:public"],
-        **kwargs):
+def network_filter(name, **kwargs):
     """A filter, its configuration, its test and a proxy that has it.
 
       <name>        the library; <name>.cc says CULVERT_NETWORK_FILTER(<name>, ...)
@@ -80,14 +71,31 @@ def network_filter(
 
     With a <name>.yaml beside it, <name>_config_test checks that the proxy accepts that file.
     """
+    _filter(name, fixture = Label("//test/kit:filter_fixture"), **kwargs)
+
+def listener_filter(name, **kwargs):
+    """As network_filter; <name>.cc says CULVERT_LISTENER_FILTER, tests get ListenerFilterFixture."""
+    _filter(name, fixture = Label("//test/kit:listener_filter_fixture"), **kwargs)
+
+def _filter(
+        name,
+        fixture,
+        srcs = None,
+        hdrs = None,
+        deps = [],
+        test_srcs = None,
+        test_deps = [],
+        test_tags = [],
+        visibility = ["//visibility:public"],
+        **kwargs):
     if srcs == None:
         srcs = native.glob(["*.cc"], exclude = ["*_test.cc"])
     if hdrs == None:
         hdrs = native.glob(["*.h"])
     if test_srcs == None:
-        test_srcs = native.glob(["*_test.cc"])
+        test_srcs = native.glob(["*_test.cc"], exclude = ["*_fuzz_test.cc"])
     if not test_srcs:
-        fail("network_filter(name = \"%s\") in //%s: no *_test.cc lies beside it; a filter comes with its test" %
+        fail("The filter \"%s\" in //%s: no *_test.cc lies beside it; a filter comes with its test" %
              (name, native.package_name()))
 
     protos = native.glob(["*.proto"])
@@ -114,7 +122,7 @@ def network_filter(
         name = name + "_test",
         srcs = test_srcs + [name + "_test_registration"],
         tags = test_tags,
-        deps = deps + test_deps + [":" + name, Label("//test/kit:filter_fixture")],
+        deps = deps + test_deps + [":" + name, fixture],
     )
     proxy = Label("//source/exe:culvert")
     if not _is_stock(name):

@@ -43,6 +43,8 @@ constexpr absl::string_view kLbEndpoint = "envoy.config.endpoint.v3.LbEndpoint";
 constexpr absl::string_view kEndpoint = "envoy.config.endpoint.v3.Endpoint";
 constexpr absl::string_view kLog = "envoy.config.accesslog.v3.AccessLog";
 constexpr absl::string_view kLogFilter = "envoy.config.accesslog.v3.AccessLogFilter";
+constexpr absl::string_view kTlsInspector =
+    "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
 constexpr absl::string_view kTcp = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 constexpr absl::string_view kTcpWeight =
     "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight";
@@ -121,10 +123,10 @@ constexpr FieldSupport kListenerFields[] = {
      "continue_on_listener_filters_timeout transparent freebind socket_options "
      "tcp_fast_open_queue_length traffic_direction connection_balance_config reuse_port "
      "enable_reuse_port access_log tcp_backlog_size max_connections_to_accept_per_socket_event "
-     "bind_to_port deprecated_v1 ignore_global_conn_limit bypass_overload_manager tcp_keepalive",
+     "bind_to_port deprecated_v1 use_original_dst ignore_global_conn_limit bypass_overload_manager "
+     "tcp_keepalive",
      ""},
     {kListener, kIgnored, "stats_matcher", "every statistic of a listener is kept"},
-    {kListener, kNotYet, "use_original_dst", "handing connections over to other listeners"},
     {kListener, kNotYet, "filter_chain_matcher", "matcher trees"},
     {kListener, kNotYet, "internal_listener", "internal listeners"},
     {kListener, kNotYet, "per_connection_buffer_high_watermark_timeout",
@@ -144,13 +146,12 @@ constexpr FieldSupport kListenerFields[] = {
     {kChain, kNotYet, "use_proxy_proto", "reading the PROXY header"},
     {kMatch, kHonoured,
      "destination_port prefix_ranges direct_source_prefix_ranges source_type source_prefix_ranges "
-     "source_ports transport_protocol",
+     "source_ports transport_protocol server_names application_protocols",
      ""},
-    {kMatch, kNotYet, "server_names application_protocols", "matching on what a TLS client says"},
     {kMatch, kRefused, "address_suffix suffix_len",
      "Envoy refuses it too: filter chain contains unimplemented fields"},
-    {kListenerFilter, kHonoured, "name typed_config", ""},
-    {kListenerFilter, kNotYet, "filter_disabled", "listener filters for some connections only"},
+    {kListenerFilter, kHonoured, "name typed_config filter_disabled", ""},
+    {"envoy.config.listener.v3.ListenerFilterChainMatchPredicate", kHonoured, "*", ""},
     {kListenerFilter, kRefused, "config_discovery", "there is no discovery of single filters"},
     {kFilter, kHonoured, "name typed_config", ""},
     {kFilter, kRefused, "config_discovery", "there is no discovery of single filters"},
@@ -333,13 +334,16 @@ constexpr FieldSupport kFilterFields[] = {
     {"envoy.extensions.filters.network.direct_response.v3.Config", kHonoured, "response", ""},
     {"envoy.extensions.filters.network.echo.v3.Echo", kHonoured, "*", ""},
     {"envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", kHonoured, "*", ""},
+    {"envoy.extensions.filters.network.sni_cluster.v3.SniCluster", kHonoured, "*", ""},
+    {kTlsInspector, kHonoured,
+     "initial_read_buffer_size max_client_hello_size "
+     "close_connection_on_client_hello_parsing_errors",
+     ""},
+    {kTlsInspector, kIgnored, "enable_ja3_fingerprinting enable_ja4_fingerprinting",
+     "no fingerprints are taken of clients"},
 };
 
 constexpr ValueSupport kValues[] = {
-    {"envoy.config.listener.v3.Listener.bind_to_port", "false", kNotYet,
-     "listeners without a port of their own"},
-    {"envoy.config.listener.v3.Listener.DeprecatedV1.bind_to_port", "false", kNotYet,
-     "listeners without a port of their own"},
     {"envoy.config.core.v3.SocketAddress.protocol", "UDP", kRefused, "this is a TCP proxy"},
     {"envoy.config.cluster.v3.Cluster.type", "EDS", kNotYet, kXds},
     {"envoy.config.cluster.v3.Cluster.type", "ORIGINAL_DST", kNotYet, "ORIGINAL_DST clusters"},

@@ -162,9 +162,9 @@ TEST(Check, PlainProxyPasses) {
 
 TEST(Check, ListenerFiltersAreExtensionsToo) {
   const std::string errors =
-      errorsOf("static_resources: {listeners: [{name: l, listener_filters: [{name: sni, "
+      errorsOf("static_resources: {listeners: [{name: l, listener_filters: [{name: limit, "
                "typed_config: {'@type': type.googleapis.com/"
-               "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}}]}]}");
+               "envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit}}]}]}");
   EXPECT_TRUE(absl::StartsWith(errors, "static_resources.listeners[0].listener_filters[0]"));
   EXPECT_TRUE(absl::StrContains(errors, "nothing of envoy.filters.listener is there")) << errors;
 }

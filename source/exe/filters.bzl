@@ -3,5 +3,7 @@
 STOCK_FILTERS = [
     "//source/filters/direct_response",
     "//source/filters/echo",
+    "//source/filters/sni_cluster",
     "//source/filters/tcp_proxy",
+    "//source/filters/tls_inspector",
 ]

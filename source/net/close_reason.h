@@ -41,6 +41,8 @@ enum class Side : uint8_t { kDownstream, kUpstream, kLocal };
     "a circuit breaker of the cluster is open")                                                    \
   X(kNoCluster, kLocal, kNoClusterFound, "tcp_initializion_failure:3", "the cluster is not known") \
   X(kNoFilterChain, kLocal, kNoRouteFound, "", "no filter chain matches the connection")           \
+  X(kListenerFilterTimeout, kLocal, 0, "",                                                         \
+    "the peer had not said enough within listener_filters_timeout")                                \
   X(kIdleTimeout, kLocal, 0, "tcp_session_idle_timeout", "no byte moved for idle_timeout")         \
   X(kMaxDuration, kLocal, kDurationTimeout, "max_connection_duration_reached",                     \
     "max_downstream_connection_duration was reached")                                              \

@@ -44,7 +44,7 @@ public:
   class Object {
   public:
     virtual ~Object() = default;
-    // As %FILTER_STATE(key:PLAIN)% prints it.
+    // As %FILTER_STATE(key:PLAIN)% prints it; empty when it has no such form.
     virtual std::string serialize() const = 0;
     // As %FILTER_STATE(key:TYPED)% does; null when it has no such form.
     virtual Value typed() const { return {}; }
@@ -109,6 +109,7 @@ struct ConnectionInfo {
   uint32_t response_flags = 0; // Of ResponseFlag.
   DetectedClose detected_close = DetectedClose::kNormal;
   bool logged = false; // Its listener logs it: what costs a system call to know is worth it.
+  bool local_restored = false; // `local` is where the connection went before it was redirected.
   CloseReason close_reason;
   absl::string_view local_close_reason;           // %DOWNSTREAM_LOCAL_CLOSE_REASON%; "" is "-".
   std::string termination_details;                // %CONNECTION_TERMINATION_DETAILS%

@@ -7,6 +7,11 @@
 #include "absl/strings/str_cat.h"
 
 namespace culvert::server {
+namespace {
+
+constexpr base::Duration kTellOfSilenceEvery = std::chrono::minutes(10);
+
+} // namespace
 
 ListenerStats::ListenerStats(stats::Scope& scope, uint32_t worker_count)
     : downstream_cx_total(scope.counter("downstream_cx_total")),
@@ -14,6 +19,9 @@ ListenerStats::ListenerStats(stats::Scope& scope, uint32_t worker_count)
       downstream_cx_overflow(scope.counter("downstream_cx_overflow")),
       downstream_global_cx_overflow(scope.counter("downstream_global_cx_overflow")),
       downstream_pre_cx_timeout(scope.counter("downstream_pre_cx_timeout")),
+      downstream_listener_filter_error(scope.counter("downstream_listener_filter_error")),
+      downstream_listener_filter_remote_close(
+          scope.counter("downstream_listener_filter_remote_close")),
       no_filter_chain_match(scope.counter("no_filter_chain_match")),
       network_extension_config_missing(scope.counter("network_extension_config_missing")),
       downstream_cx_active(scope.gauge("downstream_cx_active")),
@@ -63,6 +71,18 @@ bool Listener::tryAdd(uint32_t worker) {
     of_worker_[worker].fetch_add(1, std::memory_order_relaxed);
   }
   return true;
+}
+
+void Listener::add(uint32_t worker) {
+  connections_.fetch_add(1, std::memory_order_relaxed);
+  of_worker_[worker].fetch_add(1, std::memory_order_relaxed);
+}
+
+bool Listener::mayTellOfSilence(base::Instant now) {
+  const int64_t now_ns = now.time_since_epoch().count();
+  int64_t told_ns = silence_told_ns_.load(std::memory_order_relaxed);
+  const bool due = told_ns == 0 || now_ns - told_ns >= kTellOfSilenceEvery.count();
+  return due && silence_told_ns_.compare_exchange_strong(told_ns, now_ns);
 }
 
 void Listener::remove(uint32_t worker) {

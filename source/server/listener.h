@@ -31,6 +31,8 @@ struct ListenerStats {
   stats::Counter& downstream_cx_overflow;
   stats::Counter& downstream_global_cx_overflow;
   stats::Counter& downstream_pre_cx_timeout;
+  stats::Counter& downstream_listener_filter_error;
+  stats::Counter& downstream_listener_filter_remote_close;
   stats::Counter& no_filter_chain_match;
   stats::Counter& network_extension_config_missing;
   stats::Gauge& downstream_cx_active;
@@ -56,9 +58,14 @@ public:
 
   // Counts one more connection of `worker`, unless that would be above the runtime's limit.
   bool tryAdd(uint32_t worker);
+  // Counts one that another listener handed over, whatever the limit.
+  void add(uint32_t worker);
   void remove(uint32_t worker);
   // The worker with the fewest connections, which then has one more: for exact balance.
   uint32_t addToLeastLoaded();
+
+  // Whether it is time to say again that a client waited for us to speak first.
+  bool mayTellOfSilence(base::Instant now);
 
   uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
 
@@ -73,6 +80,7 @@ private:
   ListenerStats stats_;
   const runtime::Watched<uint64_t> connection_limit_;
   std::atomic<uint64_t> connections_{0};
+  std::atomic<int64_t> silence_told_ns_{0}; // Since the clock's epoch; 0: never.
   std::vector<std::atomic<uint32_t>> of_worker_;
 };
 

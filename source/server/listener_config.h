@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "source/access_log/access_log.h"
+#include "source/base/clock.h"
+#include "source/filter_api/listener_stage.h"
 #include "source/filter_api/session.h"
 #include "source/net/address.h"
 #include "source/net/connection_info.h"
@@ -47,6 +49,11 @@ struct ListenerConfig : net::ListenerDescription {
   std::string stat_prefix;             // Empty: the address names the statistics.
   std::vector<net::Address> addresses; // The first is the main one.
   net::ListenOptions socket;
+  ListenerFilterUses listener_filters;
+  std::optional<base::Duration> listener_filters_timeout; // Nothing: they wait for ever.
+  bool continue_on_listener_filters_timeout = false;
+  bool use_original_dst = false; // Hand over to the listener of the restored address.
+  bool bind_to_port = true;      // Otherwise connections only come from other listeners.
   std::vector<FilterChainPtr> filter_chains;
   FilterChainPtr default_filter_chain; // May be null.
   access_log::Loggers access_logs;

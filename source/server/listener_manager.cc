@@ -73,7 +73,7 @@ absl::Status ListenerManager::check(const ListenerConfig& config) const {
                                   "' (Envoy would silently ignore the second one)"));
     }
     for (const net::Address& mine : config.addresses) {
-      if (mine.port() == 0 && mine.isIp()) {
+      if (config.bind_to_port && mine.port() == 0 && mine.isIp()) {
         continue;
       }
       if (std::find(other.addresses.begin(), other.addresses.end(), mine) !=
@@ -96,7 +96,8 @@ absl::Status ListenerManager::add(ListenerConfig config, bool bind) {
   }
   auto entry = std::make_unique<Entry>();
   entry->addresses = config.addresses;
-  if (bind) {
+  entry->worker_fds.resize(workers_.size());
+  if (bind && config.bind_to_port) {
     if (absl::Status status = bindAll(config, *entry); !status.ok()) {
       LOG(error, config, "listener '%s' failed to bind or apply socket options: %s", config.name,
           std::string(status.message()));
@@ -128,7 +129,6 @@ absl::Status ListenerManager::add(ListenerConfig config, bool bind) {
 
 absl::Status ListenerManager::bindAll(const ListenerConfig& config, Entry& entry) {
   entry.addresses.clear();
-  entry.worker_fds.resize(workers_.size());
   for (const net::Address& address : config.addresses) {
     if (absl::Status status = bindOne(address, config.socket, entry); !status.ok()) {
       return status;
@@ -223,7 +223,7 @@ std::vector<ListenerManager::Info> ListenerManager::list() const {
 
 bool ListenerManager::serves(const std::string& listener, const net::Address& address) const {
   for (const auto& entry : entries_) {
-    if (entry->listener->config().name != listener) {
+    if (entry->listener->config().name != listener || !entry->listener->config().bind_to_port) {
       continue;
     }
     for (const net::Address& mine : entry->addresses) {

@@ -83,6 +83,22 @@ WorkerListener* Worker::find(const Listener& listener) {
   return nullptr;
 }
 
+WorkerListener* Worker::findByAddress(const net::Address& address) {
+  WorkerListener* any = nullptr;
+  for (const auto& mine : listeners_) {
+    for (const net::Address& candidate : mine->listener().config().addresses) {
+      if (candidate == address) {
+        return mine.get();
+      }
+      if (any == nullptr && candidate.isAny() && candidate.kind() == address.kind() &&
+          candidate.port() == address.port()) {
+        any = mine.get();
+      }
+    }
+  }
+  return any;
+}
+
 // To a worker with fewer connections; the descriptor travels with the message.
 void Worker::handOver(const std::shared_ptr<Listener>& listener, uint32_t worker, net::Fd fd,
                       net::Address peer) {

@@ -72,6 +72,9 @@ private:
 
   void onWorker(std::function<void()> work);
   WorkerListener* find(const Listener& listener);
+  // The listener that `address` belongs to: one at that very address, else one at its port of any
+  // address. Null when there is none.
+  WorkerListener* findByAddress(const net::Address& address);
   void handOver(const std::shared_ptr<Listener>& listener, uint32_t worker, net::Fd fd,
                 net::Address peer);
   void run();

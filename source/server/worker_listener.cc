@@ -18,11 +18,6 @@ uint64_t milliseconds(base::Duration duration) {
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
-const std::vector<std::string>& noProtocols() {
-  static const auto* const none = new std::vector<std::string>;
-  return *none;
-}
-
 } // namespace
 
 WorkerListener::Acceptor::Acceptor(WorkerListener& listener, net::Fd listening)
@@ -77,6 +72,9 @@ WorkerListener::~WorkerListener() {
 }
 
 void WorkerListener::closeSessions(const net::CloseReason& reason) {
+  while (ListenerStage* stage = stages_.front()) {
+    endStage(*takeStage(*stage), reason.code);
+  }
   while (Session* session = sessions_.front()) {
     session->close(reason, CloseMode::kNow); // Takes it off the list.
   }
@@ -116,6 +114,12 @@ void WorkerListener::uncount() {
 }
 
 void WorkerListener::open(net::Fd fd, const net::Address& peer, const net::Address& bound) {
+  ConnectionInfo info = describe(fd, peer, bound);
+  filterOrEstablish(std::move(fd), info);
+}
+
+ConnectionInfo WorkerListener::describe(const net::Fd& fd, const net::Address& peer,
+                                        const net::Address& bound) {
   event::Loop& loop = worker_.loop();
   ConnectionInfo info;
   info.start = loop.now();
@@ -125,17 +129,21 @@ void WorkerListener::open(net::Fd fd, const net::Address& peer, const net::Addre
   info.local = info.direct_local = bound.isAny() ? net::Address::localOf(fd.get()) : bound;
   info.listener = &listener_->config();
   info.logged = !listener_->config().access_logs.empty();
+  return info;
+}
 
-  const FilterChain* const chain =
-      listener_->matcher().find({info.local, info.remote, info.direct_remote,
-                                 info.requested_server_name, "raw_buffer", noProtocols()});
+void WorkerListener::establish(net::Fd fd, ConnectionInfo& info, const Detected& detected) {
+  event::Loop& loop = worker_.loop();
+  const FilterChain* const chain = listener_->matcher().find(
+      {info.local, info.remote, info.direct_remote, info.requested_server_name,
+       detected.transport_protocol, detected.application_protocols});
   if (chain == nullptr) {
     refuse(info);
     return;
   }
   info.id = net::nextConnectionId();
   info.filter_chain_name = &chain->name;
-  LOG_CONNECTION(debug, conn_handler, info.id, "new connection from %s", peer.toString());
+  LOG_CONNECTION(debug, conn_handler, info.id, "new connection from %s", info.remote.toString());
   stats_.downstream_cx_total.add();
   stats_.downstream_cx_active.add();
   worker_stats_.downstream_cx_total.add();

@@ -6,6 +6,7 @@
 
 #include "source/base/intrusive_list.h"
 #include "source/event/fd_events.h"
+#include "source/filter_api/listener_stage.h"
 #include "source/filter_api/session.h"
 #include "source/net/socket.h"
 #include "source/server/listener.h"
@@ -14,9 +15,9 @@ namespace culvert::server {
 
 class Worker;
 
-// One worker's share of a listener: its sockets and its sessions.
+// One worker's share of a listener: its sockets, what waits in its listener filters, its sessions.
 // Threads: the worker's. Lifetime: owned by the worker; outlives its sessions.
-class WorkerListener final : public event::Deferred, private SessionOwner {
+class WorkerListener final : public event::Deferred, private SessionOwner, private StageOwner {
 public:
   WorkerListener(Worker& worker, std::shared_ptr<Listener> listener, std::vector<net::Fd> sockets);
   ~WorkerListener() override;
@@ -27,6 +28,9 @@ public:
 
   // A connection that another worker accepted; it is already counted for this one.
   void adopt(net::Fd fd, const net::Address& peer);
+  // A connection that another listener of this worker accepted, and which was on its way to
+  // `restored`; not counted for this one yet.
+  void adoptRestored(net::Fd fd, const net::Address& peer, const net::Address& restored);
 
 private:
   // One listening socket.
@@ -43,6 +47,16 @@ private:
 
   void onAccepted(net::Fd fd, const net::Address& peer, const net::Address& bound);
   void open(net::Fd fd, const net::Address& peer, const net::Address& bound);
+  ConnectionInfo describe(const net::Fd& fd, const net::Address& peer, const net::Address& bound);
+  void filterOrEstablish(net::Fd fd, ConnectionInfo& info);
+  void filter(net::Fd fd, ConnectionInfo info);
+  std::unique_ptr<ListenerStage> takeStage(ListenerStage& stage);
+  void onStageEnd(ListenerStage& stage, StageEnd end) override;
+  void leaveStage(ListenerStage& stage, StageEnd end);
+  void leaveForChain(ListenerStage& stage);
+  void endStage(ListenerStage& stage, net::CloseCode code);
+  void tellOfSilence(const ListenerStage& stage);
+  void establish(net::Fd fd, ConnectionInfo& info, const Detected& detected);
   void refuse(ConnectionInfo& info);
   void uncount();
   void log(ConnectionInfo& info);
@@ -53,6 +67,7 @@ private:
   ListenerStats& stats_;
   ListenerStats::PerWorker& worker_stats_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  base::IntrusiveList<ListenerStage> stages_; // Those that wait.
   base::IntrusiveList<Session> sessions_;
 };
 

@@ -17,17 +17,6 @@ void registerAll(registry::Registry& registry);
 
 namespace {
 
-// No cluster exists.
-class NoClusters final : public upstream::ThreadClusters {
-public:
-  upstream::ThreadCluster* find(absl::string_view) override { return nullptr; }
-};
-
-NoClusters& noClusters() {
-  static NoClusters* const none = new NoClusters;
-  return *none;
-}
-
 const NetworkFilterFactory* findFactory(const registry::Registry& registry, absl::string_view id) {
   for (const registry::Factory* factory : registry.all(registry::Category::kNetworkFilter)) {
     if (absl::EndsWith(factory->name(), absl::StrCat(".", id))) {
@@ -67,6 +56,17 @@ absl::StatusOr<Loaded> loadFilter(absl::string_view id, absl::string_view text, 
 
 } // namespace
 
+// No cluster exists.
+class FilterFixture::NoClusters final : public upstream::ThreadClusters {
+public:
+  upstream::ThreadCluster* find(absl::string_view name) override {
+    asked_for = std::string(name);
+    return nullptr;
+  }
+
+  std::string asked_for;
+};
+
 // Takes everything, for the test to look at.
 class FilterFixture::Behind final : public Filter {
 public:
@@ -104,7 +104,7 @@ private:
 FilterFixture::FilterFixture(absl::string_view id, absl::string_view config)
     : loop_("test", clock_), store_(1, {}),
       log_files_(std::make_unique<access_log::FileManager>(store_.root(), kLogFlushInterval)),
-      id_(id) {
+      id_(id), clusters_(std::make_unique<NoClusters>()) {
   auto loaded = loadFilter(id, config, store_, *log_files_, clock_);
   if (!loaded.ok()) {
     ADD_FAILURE() << loaded.status();
@@ -131,7 +131,7 @@ void FilterFixture::open() {
   SessionOwner& owner = *this;
   session_ = std::make_unique<Session>(std::move(transport), std::move(first_info_), owner);
   info_ = &session_->info();
-  session_->start(configs_, noClusters(), nullptr);
+  session_->start(configs_, *clusters_, nullptr);
   turn();
 }
 
@@ -154,6 +154,8 @@ void FilterFixture::advance(base::Duration by) {
   clock_.advance(by);
   turn();
 }
+
+const std::string& FilterFixture::clusterAskedFor() const { return clusters_->asked_for; }
 
 void FilterFixture::fromBehind(absl::string_view bytes, bool end) {
   ASSERT_NE(behind_filter_, nullptr) << "the filter under test is terminal";

@@ -50,6 +50,9 @@ public:
   bool endToPeer() const { return peer_.got_end; }
   bool endToBehind() const { return end_behind_; }
 
+  // The cluster that the filter last looked for; there is none of any name.
+  const std::string& clusterAskedFor() const;
+
   bool isClosed() const { return closed_.has_value(); }
   // Why it closed; fails the test when it has not.
   CloseReason closed() const;
@@ -66,6 +69,7 @@ public:
 private:
   class Behind;
   class BehindConfig;
+  class NoClusters;
 
   void onSessionClosed(Session& session) override;
   void turn();
@@ -76,6 +80,7 @@ private:
   std::unique_ptr<access_log::FileManager> log_files_;
   std::string id_;
   FilterConfigs configs_;
+  std::unique_ptr<NoClusters> clusters_;
   test::FakeIo::Peer peer_;
   ConnectionInfo first_info_;
   ConnectionInfo* info_ = nullptr;

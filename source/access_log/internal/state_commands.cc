@@ -93,9 +93,10 @@ const FilterState::Object* findState(const Operator& op, const Entry& entry) {
 
 Found printPlainState(const Operator& op, const Entry& entry, std::string& out) {
   const FilterState::Object* const object = findState(op, entry);
-  if (object == nullptr)
+  const std::string plain = object == nullptr ? "" : object->serialize();
+  if (plain.empty())
     return Found::kNothing;
-  out += object->serialize();
+  out += plain;
   return Found::kText;
 }
 

@@ -7,6 +7,7 @@
 #include "source/base/log.h"
 #include "source/event/timer_heap.h"
 #include "source/filter_api/filter.h"
+#include "source/filter_api/well_known_state.h"
 #include "source/filters/tcp_proxy/config.h"
 #include "source/upstream/upstream.h"
 
@@ -69,6 +70,7 @@ private:
 
   const ConnectionInfo* downstream() const override { return info_; }
 
+  void pickCluster();
   void connect();
   void retry(ConnectFailure failure);
   void giveUp(CloseCode code) { connection().close(CloseReason::of(code), CloseMode::kNow); }
@@ -104,6 +106,7 @@ private:
   upstream::ThreadClusters* const clusters_;
   ConnectionInfo* info_ = nullptr;
   const std::string* cluster_name_ = nullptr;
+  std::unique_ptr<const std::string> named_cluster_; // Only where a filter named it.
   std::unique_ptr<upstream::Upstream> upstream_;
   std::unique_ptr<Buffer> early_; // Read before there was somewhere to send it.
   std::unique_ptr<Timer> idle_timer_;
@@ -128,7 +131,7 @@ Next TcpProxy::onOpen() {
   info_ = &connection().info();
   LOG_CONNECTION(debug, filter, connection().id(), "new tcp proxy session");
   stats_.downstream_cx_total.add();
-  cluster_name_ = &config_.pickCluster(random());
+  pickCluster();
   if (const auto duration = config_.maxDuration(random())) {
     duration_timer_ = newTimer(Timer::Callback::to<&TcpProxy::onMaxDuration>(this), *duration);
   }
@@ -145,6 +148,18 @@ Next TcpProxy::onOpen() {
     connect();
   }
   return Next::kContinue;
+}
+
+// The one that a filter before this one named, else the configured one.
+void TcpProxy::pickCluster() {
+  const net::FilterState::Object* const named =
+      info_->filter_state == nullptr ? nullptr : info_->filter_state->find(kTcpProxyCluster);
+  if (named == nullptr) {
+    cluster_name_ = &config_.pickCluster(random());
+    return;
+  }
+  named_cluster_ = std::make_unique<const std::string>(named->serialize());
+  cluster_name_ = named_cluster_.get();
 }
 
 void TcpProxy::connect() {

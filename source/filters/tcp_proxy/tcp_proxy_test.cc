@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "source/filter_api/well_known_state.h"
 #include "test/kit/filter_fixture.h"
 
 namespace culvert {
@@ -13,6 +14,13 @@ TEST(TcpProxy, ClosesWhenItsClusterIsNotKnown) {
   EXPECT_EQ(filter.info().response_flags, uint32_t{net::kNoClusterFound});
   EXPECT_EQ(filter.info().local_close_reason, "tcp_initializion_failure:3");
   EXPECT_EQ(filter.stat("tcp.in.downstream_cx_no_route"), 1u);
+}
+
+TEST(TcpProxy, TakesTheClusterThatAFilterBeforeItNamed) {
+  FilterFixture filter("tcp_proxy", R"pb(stat_prefix: "in" cluster: "configured")pb");
+  filter.info().mutableFilterState().set(kTcpProxyCluster, std::make_shared<ClusterName>("named"));
+  filter.open();
+  EXPECT_EQ(filter.clusterAskedFor(), "named");
 }
 
 TEST(TcpProxy, WaitsForTheFirstByteWhenAskedTo) {

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Keys of net::FilterState under which filters of this proxy find what others left, as in Envoy.
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "source/net/connection_info.h"
+
+namespace culvert {
+
+// The cluster that tcp_proxy takes instead of the configured one; serialize() is its name.
+constexpr absl::string_view kTcpProxyCluster = "envoy.tcp_proxy.cluster";
+
+// What sni_cluster leaves there. Threads: any.
+class ClusterName final : public net::FilterState::Object {
+public:
+  explicit ClusterName(std::string name) : name_(std::move(name)) {}
+  std::string serialize() const override { return name_; }
+
+private:
+  const std::string name_;
+};
+
+} // namespace culvert
