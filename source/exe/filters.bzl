@@ -1,8 +1,10 @@
 """The filters in the stock binary. One line each; the last part of a label is the filter's id."""
 
 STOCK_FILTERS = [
+    "//source/filters/connection_limit",
     "//source/filters/direct_response",
     "//source/filters/echo",
+    "//source/filters/local_ratelimit",
     "//source/filters/sni_cluster",
     "//source/filters/tcp_proxy",
     "//source/filters/tls_inspector",

@@ -18,10 +18,15 @@ namespace culvert::upstream {
 class ThreadClusters;
 }
 
+namespace culvert::runtime {
+class Loader;
+}
+
 namespace culvert {
 
 class Filter;
 class FilterContext;
+class SharedObjects;
 
 // What a factory may use while a configuration is loaded. Threads: main. Lifetime: the call's; what
 // its members refer to lives as long as the server.
@@ -30,6 +35,8 @@ struct FactoryContext {
   stats::Scope& scope; // The root: filters name their statistics from the top, as Envoy's do.
   access_log::Context& access_log;
   const base::Clock& clock;
+  runtime::Loader& runtime;
+  SharedObjects& shared;
 };
 
 // One filter of one chain as configured: makes that filter for each connection.

@@ -140,7 +140,7 @@ void Server::buildCore(Problems& problems) {
         return [value = runtime_->watch<uint64_t>(key, fallback)] { return value.get(); };
       }});
   factories_ = std::make_unique<FactoryContext>(
-      FactoryContext{registry_, store_->root(), *access_log_, clock_});
+      FactoryContext{registry_, store_->root(), *access_log_, clock_, *runtime_, shared_});
 
   cap_ = std::make_unique<ConnectionCap>(runtime_->watch<uint64_t>(kConnectionLimitKey, kNoLimit));
   for (uint32_t i = 0; i < options_.concurrency; i++) {

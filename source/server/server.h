@@ -8,6 +8,7 @@
 #include "source/event/loop.h"
 #include "source/event/signal.h"
 #include "source/filter_api/factory.h"
+#include "source/filter_api/shared_objects.h"
 #include "source/registry/registry.h"
 #include "source/runtime/loader.h"
 #include "source/server/admin/admin_context.h"
@@ -93,6 +94,7 @@ private:
   std::unique_ptr<runtime::Loader> runtime_;
   std::unique_ptr<access_log::FileManager> log_files_;
   std::unique_ptr<access_log::Context> access_log_;
+  SharedObjects shared_;
   std::unique_ptr<FactoryContext> factories_;
   std::unique_ptr<ConnectionCap> cap_;
   std::unique_ptr<upstream::ClusterManager> clusters_;

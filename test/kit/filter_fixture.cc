@@ -8,6 +8,9 @@
 #include "google/protobuf/text_format.h"
 #include "source/access_log/access_log.h"
 #include "source/access_log/file_manager.h"
+#include "source/event/simulated_clock.h"
+#include "source/filter_api/shared_objects.h"
+#include "source/runtime/loader.h"
 #include "source/upstream/upstream.h"
 
 namespace culvert {
@@ -26,15 +29,38 @@ const NetworkFilterFactory* findFactory(const registry::Registry& registry, absl
   return nullptr;
 }
 
-struct Loaded {
-  std::shared_ptr<const NetworkFilterConfig> config;
-  bool terminal;
-};
-
 constexpr std::chrono::seconds kLogFlushInterval(10);
 
-absl::StatusOr<Loaded> loadFilter(absl::string_view id, absl::string_view text, stats::Store& store,
-                                  access_log::FileManager& files, const base::Clock& clock) {
+runtime::Config adminLayer() {
+  runtime::Config config;
+  config.layers.push_back({});
+  config.layers.back().name = "admin";
+  config.layers.back().kind = runtime::LayerConfig::Kind::kAdmin;
+  return config;
+}
+
+} // namespace
+
+// What a filter's configuration is loaded with.
+struct FilterFixture::Server {
+  struct Loaded {
+    std::shared_ptr<const NetworkFilterConfig> config;
+    bool terminal;
+  };
+
+  absl::StatusOr<Loaded> load(absl::string_view id, absl::string_view text);
+
+  event::SimulatedClock clock;
+  event::Loop loop{"test", clock};
+  stats::Store store{1, {}};
+  access_log::FileManager log_files{store.root(), kLogFlushInterval};
+  std::unique_ptr<runtime::Loader> runtime =
+      *runtime::Loader::create(loop, store.root(), adminLayer());
+  SharedObjects shared;
+};
+
+absl::StatusOr<FilterFixture::Server::Loaded> FilterFixture::Server::load(absl::string_view id,
+                                                                          absl::string_view text) {
   registry::Registry registry;
   registerAll(registry);
   const NetworkFilterFactory* const factory = findFactory(registry, id);
@@ -45,16 +71,14 @@ absl::StatusOr<Loaded> loadFilter(absl::string_view id, absl::string_view text, 
   if (!google::protobuf::TextFormat::ParseFromString(std::string(text), message.get())) {
     return absl::InvalidArgumentError("the configuration is not a text proto of its type");
   }
-  access_log::Context access_log{registry, files, nullptr};
-  FactoryContext context{registry, store.root(), access_log, clock};
+  access_log::Context access_log{registry, log_files, nullptr};
+  FactoryContext context{registry, store.root(), access_log, clock, *runtime, shared};
   auto config = factory->create(*message, context);
   if (!config.ok()) {
     return config.status();
   }
   return Loaded{*config, factory->terminal()};
 }
-
-} // namespace
 
 // No cluster exists.
 class FilterFixture::NoClusters final : public upstream::ThreadClusters {
@@ -92,7 +116,8 @@ private:
 class FilterFixture::BehindConfig final : public NetworkFilterConfig {
 public:
   explicit BehindConfig(FilterFixture& fixture)
-      : NetworkFilterConfig("behind", {true, false}, fixture.store_.root()), fixture_(fixture) {}
+      : NetworkFilterConfig("behind", {true, false}, fixture.server_->store.root()),
+        fixture_(fixture) {}
   std::unique_ptr<Filter> make(FilterContext&) const override {
     return std::make_unique<Behind>(fixture_);
   }
@@ -102,10 +127,16 @@ private:
 };
 
 FilterFixture::FilterFixture(absl::string_view id, absl::string_view config)
-    : loop_("test", clock_), store_(1, {}),
-      log_files_(std::make_unique<access_log::FileManager>(store_.root(), kLogFlushInterval)),
-      id_(id), clusters_(std::make_unique<NoClusters>()) {
-  auto loaded = loadFilter(id, config, store_, *log_files_, clock_);
+    : FilterFixture(id, config, std::make_shared<Server>()) {}
+
+FilterFixture::FilterFixture(absl::string_view id, absl::string_view config,
+                             const FilterFixture& beside)
+    : FilterFixture(id, config, beside.server_) {}
+
+FilterFixture::FilterFixture(absl::string_view id, absl::string_view config,
+                             std::shared_ptr<Server> server)
+    : server_(std::move(server)), id_(id), clusters_(std::make_unique<NoClusters>()) {
+  auto loaded = server_->load(id, config);
   if (!loaded.ok()) {
     ADD_FAILURE() << loaded.status();
     return;
@@ -116,18 +147,23 @@ FilterFixture::FilterFixture(absl::string_view id, absl::string_view config)
   }
 }
 
+FilterFixture::FilterFixture(const FilterFixture& other)
+    : SessionOwner(), server_(other.server_), id_(other.id_), configs_(other.configs_),
+      clusters_(std::make_unique<NoClusters>()) {
+  if (configs_.size() > 1) {
+    configs_.back() = std::make_shared<BehindConfig>(*this);
+  }
+}
+
 FilterFixture::~FilterFixture() { session_.reset(); }
 
 absl::Status FilterFixture::load(absl::string_view id, absl::string_view config) {
-  event::SimulatedClock clock;
-  stats::Store store(1, {});
-  access_log::FileManager files(store.root(), kLogFlushInterval);
-  return loadFilter(id, config, store, files, clock).status();
+  return Server().load(id, config).status();
 }
 
 void FilterFixture::open() {
-  auto transport = std::make_unique<net::Connection>(loop_, std::make_unique<test::FakeIo>(peer_),
-                                                     net::nextConnectionId(), false);
+  auto transport = std::make_unique<net::Connection>(
+      server_->loop, std::make_unique<test::FakeIo>(peer_), net::nextConnectionId(), false);
   SessionOwner& owner = *this;
   session_ = std::make_unique<Session>(std::move(transport), std::move(first_info_), owner);
   info_ = &session_->info();
@@ -151,7 +187,7 @@ void FilterFixture::resetFromPeer() {
 }
 
 void FilterFixture::advance(base::Duration by) {
-  clock_.advance(by);
+  server_->clock.advance(by);
   turn();
 }
 
@@ -173,10 +209,10 @@ uint64_t FilterFixture::count(absl::string_view name) const {
 }
 
 uint64_t FilterFixture::stat(absl::string_view full) const {
-  if (const stats::Counter* counter = store_.findCounter(full)) {
+  if (const stats::Counter* counter = server_->store.findCounter(full)) {
     return counter->value();
   }
-  if (const stats::Gauge* gauge = store_.findGauge(full)) {
+  if (const stats::Gauge* gauge = server_->store.findGauge(full)) {
     return gauge->value();
   }
   ADD_FAILURE() << "no counter or gauge " << full;
@@ -188,14 +224,18 @@ void FilterFixture::limitPeer(size_t bytes) {
   turn();
 }
 
+void FilterFixture::setRuntime(const std::string& key, const std::string& value) {
+  ASSERT_TRUE(server_->runtime->modify({{key, value}}).ok());
+}
+
 void FilterFixture::onSessionClosed(Session& session) { closed_ = session.info().close_reason; }
 
 void FilterFixture::turn() {
-  loop_.runOnce(false);
+  server_->loop.runOnce(false);
   if (peer_.io != nullptr) {
     peer_.io->deliver();
   }
-  loop_.runOnce(false);
+  server_->loop.runOnce(false);
 }
 
 } // namespace culvert

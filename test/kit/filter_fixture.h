@@ -5,15 +5,9 @@
 #include <optional>
 #include <string>
 
-#include "source/event/loop.h"
-#include "source/event/simulated_clock.h"
+#include "source/base/clock.h"
 #include "source/filter_api/session.h"
-#include "source/stats/store.h"
 #include "test/fakes/fake_io.h"
-
-namespace culvert::access_log {
-class FileManager;
-}
 
 namespace culvert {
 
@@ -30,6 +24,11 @@ class FilterFixture final : private SessionOwner {
 public:
   // `config`: the filter's message in text format. A configuration that is refused fails the test.
   FilterFixture(absl::string_view id, absl::string_view config);
+  // In the same server as another.
+  FilterFixture(absl::string_view id, absl::string_view config, const FilterFixture& beside);
+  // Another connection of the same filter's configuration.
+  explicit FilterFixture(const FilterFixture& other);
+  FilterFixture& operator=(const FilterFixture&) = delete;
   ~FilterFixture();
 
   // The answer of the filter's validation, for tests of refused configurations.
@@ -66,18 +65,21 @@ public:
   // How much the peer takes from now on, to test slow peers.
   void limitPeer(size_t bytes);
 
+  // Sets a runtime key, as the admin layer does; before the first open() or later.
+  void setRuntime(const std::string& key, const std::string& value);
+
 private:
   class Behind;
+  struct Server;
+
+  FilterFixture(absl::string_view id, absl::string_view config, std::shared_ptr<Server> server);
   class BehindConfig;
   class NoClusters;
 
   void onSessionClosed(Session& session) override;
   void turn();
 
-  event::SimulatedClock clock_;
-  event::Loop loop_;
-  stats::Store store_;
-  std::unique_ptr<access_log::FileManager> log_files_;
+  std::shared_ptr<Server> server_;
   std::string id_;
   FilterConfigs configs_;
   std::unique_ptr<NoClusters> clusters_;

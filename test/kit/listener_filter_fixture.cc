@@ -10,6 +10,8 @@
 #include "google/protobuf/text_format.h"
 #include "source/access_log/access_log.h"
 #include "source/access_log/file_manager.h"
+#include "source/filter_api/shared_objects.h"
+#include "source/runtime/loader.h"
 
 namespace culvert {
 
@@ -22,7 +24,7 @@ constexpr std::chrono::seconds kLogFlushInterval(10);
 
 absl::StatusOr<std::shared_ptr<const ListenerFilterConfig>>
 loadFilter(absl::string_view id, absl::string_view text, stats::Store& store,
-           access_log::FileManager& files, const base::Clock& clock) {
+           access_log::FileManager& files, event::Loop& loop) {
   registry::Registry registry;
   registerAll(registry);
   for (const registry::Factory* any : registry.all(registry::Category::kListenerFilter)) {
@@ -34,7 +36,10 @@ loadFilter(absl::string_view id, absl::string_view text, stats::Store& store,
       return absl::InvalidArgumentError("the configuration is not a text proto of its type");
     }
     access_log::Context access_log{registry, files, nullptr};
-    FactoryContext context{registry, store.root(), access_log, clock};
+    const std::unique_ptr<runtime::Loader> runtime =
+        *runtime::Loader::create(loop, store.root(), {});
+    SharedObjects shared;
+    FactoryContext context{registry, store.root(), access_log, loop.clock(), *runtime, shared};
     return static_cast<const ListenerFilterFactory*>(any)->create(*message, context);
   }
   return absl::NotFoundError(absl::StrCat("no listener filter '", id, "'"));
@@ -45,7 +50,7 @@ loadFilter(absl::string_view id, absl::string_view text, stats::Store& store,
 ListenerFilterFixture::ListenerFilterFixture(absl::string_view id, absl::string_view config)
     : loop_("test", clock_), store_(1, {}),
       log_files_(std::make_unique<access_log::FileManager>(store_.root(), kLogFlushInterval)) {
-  auto loaded = loadFilter(id, config, store_, *log_files_, clock_);
+  auto loaded = loadFilter(id, config, store_, *log_files_, loop_);
   if (loaded.ok()) {
     filters_.push_back({*loaded, nullptr});
   } else {
@@ -71,7 +76,8 @@ absl::Status ListenerFilterFixture::load(absl::string_view id, absl::string_view
   event::SimulatedClock clock;
   stats::Store store(1, {});
   access_log::FileManager files(store.root(), kLogFlushInterval);
-  return loadFilter(id, config, store, files, clock).status();
+  event::Loop loop("test", clock);
+  return loadFilter(id, config, store, files, loop).status();
 }
 
 // Loopback delivers at once.

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "source/filter_api/proto_fields.h"
 
 namespace culvert::tcp_proxy {
 namespace {
@@ -12,10 +13,6 @@ namespace {
 using Proto = envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 
 constexpr std::chrono::hours kDefaultIdleTimeout(1);
-
-base::Duration toDuration(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
 
 absl::Status checkConnectMode(const Proto& proto) {
   using namespace envoy::extensions::filters::network::tcp_proxy::v3;

@@ -50,7 +50,11 @@ public:
   static constexpr const char* kNames[] = {"envoy.filters.network.tcp_proxy", "envoy.tcp_proxy"};
 
   TcpProxy(const Config& config, FilterContext& context)
-      : config_(config), stats_(config.stats()), clusters_(context.clusters()) {}
+      : config_(config), stats_(config.stats()), clusters_(context.clusters()) {
+    if (clusters_ != nullptr) { // For a connection, be it one that a filter before this refuses.
+      stats_.downstream_cx_total.add();
+    }
+  }
   ~TcpProxy() override;
 
   Next onOpen() override;
@@ -130,7 +134,6 @@ TcpProxy::~TcpProxy() {
 Next TcpProxy::onOpen() {
   info_ = &connection().info();
   LOG_CONNECTION(debug, filter, connection().id(), "new tcp proxy session");
-  stats_.downstream_cx_total.add();
   pickCluster();
   if (const auto duration = config_.maxDuration(random())) {
     duration_timer_ = newTimer(Timer::Callback::to<&TcpProxy::onMaxDuration>(this), *duration);
@@ -331,6 +334,7 @@ void TcpProxy::onUpstreamClosed(const CloseReason& reason) {
 
 void TcpProxy::onClose(const CloseReason& reason) {
   closing_ = true;
+  info_ = &connection().info(); // Also what was refused before onOpen is logged.
   idle_timer_.reset();
   rare_timer_.reset();
   duration_timer_.reset();

@@ -14,9 +14,10 @@ import urllib.parse
 from lab.wait import until
 
 # Access logs reach their file soon, so that a test need not wait ten seconds for a line.
-_FLAGS = ["--concurrency", "1", "--use-dynamic-base-id", "--file-flush-interval-msec", "50"]
+_FLAGS = ["--use-dynamic-base-id", "--file-flush-interval-msec", "50"]
 # Clients that hold on are ended at once when the proxy is stopped, unless a case says otherwise.
 _NO_DRAIN = ["--drain-time-s", "0"]
+_ONE_WORKER = ["--concurrency", "1"]
 
 
 class Refused(Exception):
@@ -39,7 +40,8 @@ class Proxy:
         self.out_path = os.path.join(folder, "stdout")
         self.err_path = os.path.join(folder, "stderr")
         command = [binary, "-c", config] + _FLAGS + list(flags)
-        command += [] if _NO_DRAIN[0] in flags else _NO_DRAIN
+        for default in (_NO_DRAIN, _ONE_WORKER):
+            command += [] if default[0] in flags else default
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd)

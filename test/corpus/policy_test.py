@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Corpus 26 and 27: who is let in by connection_limit and local_ratelimit."""
+
+import json
+
+import corpus_case
+from corpus_case import A, INGRESS, IS_ENVOY, CorpusCase
+from lab import client
+
+_FORMAT = ('{src: "%s", flags: "%%RESPONSE_FLAGS%%", why: "%%DOWNSTREAM_LOCAL_CLOSE_REASON%%", '
+           'attempts: "%%UPSTREAM_REQUEST_ATTEMPT_COUNT%%"}')
+_STDOUT = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
+
+
+def access_log(source, form=_FORMAT):
+    """An access_log field that writes JSON lines, each with its source, to standard output."""
+    return ("access_log: [{name: out, typed_config: {'@type': %s, log_format: {json_format: %s}}}]"
+            % (_STDOUT, form % source))
+
+
+def with_logs(text, form=_FORMAT):
+    """The listener and tcp_proxy both log."""
+    text = text.replace("    filter_chains:", "    %s\n    filter_chains:"
+                        % access_log("listener", form), 1)
+    tail = "stat_prefix: ingress_tcp, cluster: backend"
+    return text.replace(tail, tail + ", " + access_log("tcp_proxy", form))
+
+
+def with_admin_layer(text):
+    return text + "layered_runtime: {layers: [{name: operator, admin_layer: {}}]}\n"
+
+
+class ConnectionLimit(CorpusCase):
+    """26-connection-limit: two at a time; the third is closed after half a second."""
+
+    STATS = "connection_limit.limited."
+
+    def setUp(self):
+        super().setUp()
+        self.a = self.backend("A", A)
+
+    def counts(self, active, limited):
+        self.proxy.wait_stats({self.STATS + "active_connections": active,
+                               self.STATS + "limited_connections": limited})
+
+    def open_one(self):
+        opened = self.connect()
+        opened.read_until(b"A\n")
+        return opened
+
+    def test_third_is_closed_after_the_delay(self):
+        self.serve("valid/26-connection-limit.yaml", with_logs)
+        self.counts(active=0, limited=0)
+        self.open_one(), self.open_one()
+        silent, hasty = self.connect(), self.connect_having_sent()
+        self.counts(active=4, limited=2)
+        ending = silent.end()
+        self.ended(ending, b"", "FIN")
+        self.assertGreater(ending.after_s, 0.4)
+        self.ended(hasty.end(), b"", "RST")
+        self.counts(active=2, limited=2)
+        self.expect(listener={"downstream_cx_total": 4, "downstream_cx_active": 2},
+                    tcp={"downstream_cx_total": 4}, backend={"upstream_cx_total": 2})
+        lines = [json.loads(line) for line in self.proxy.wait_stdout(4)]
+        self.assertCountEqual([line["src"] for line in lines], ["listener", "tcp_proxy"] * 2)
+        for line in lines:
+            self.assertEqual((line["why"], line["flags"], line["attempts"]),
+                             ("over_connection_limit", "-", 0))
+
+    def test_place_is_free_when_one_has_left(self):
+        self.serve("valid/26-connection-limit.yaml")
+        first, _ = self.open_one(), self.open_one()
+        first.half_close()
+        self.ended(first.end(), b"A\n", "FIN")
+        self.counts(active=1, limited=0)
+        self.open_one()
+
+    def test_delayed_one_keeps_its_place_until_it_is_closed(self):
+        self.serve("valid/26-connection-limit.yaml")
+        first, _ = self.open_one(), self.open_one()
+        delayed = self.connect()
+        self.counts(active=3, limited=1)
+        first.reset()
+        self.counts(active=2, limited=1)
+        self.ended(self.connect().end(), b"", "FIN")
+        self.counts(active=1, limited=2)
+        self.ended(delayed.end(), b"", "FIN")
+        self.open_one()
+
+    def test_without_delay_it_is_closed_at_once(self):
+        self.serve("valid/26-connection-limit.yaml",
+                   lambda text: text.replace("          delay: 0.5s\n", ""))
+        self.open_one(), self.open_one()
+        self.ended(self.connect().end(), b"", "FIN")
+        self.counts(active=2, limited=1)
+
+    def test_runtime_key_turns_it_off(self):
+        self.serve("valid/26-connection-limit.yaml", lambda text: with_admin_layer(text.replace(
+            "delay: 0.5s", "runtime_enabled: {default_value: true, runtime_key: limit.on}")))
+        self.open_one(), self.open_one()
+        self.ended(self.connect().end(), b"", "FIN")
+        self.proxy.post("/runtime_modify?limit.on=false")
+        self.open_one()
+        self.counts(active=2, limited=1)
+
+    def test_workers_share_the_limit(self):
+        self.serve("valid/26-connection-limit.yaml", flags=["--concurrency", "4"])
+        crowd = [self.connect() for _ in range(20)]
+        self.counts(active=20, limited=18)
+        served = [one for one in crowd if one.end(within_s=1.5).data == b"A\n"]
+        self.assertEqual(len(served), 2)
+
+
+class LocalRateLimit(CorpusCase):
+    """27-local-ratelimit: three at first, then one a minute."""
+
+    RATE = "tokens_per_fill: 1, fill_interval: 60s"
+
+    def setUp(self):
+        super().setUp()
+        self.backend("A", A)
+
+    def limited(self, count):
+        self.proxy.wait_stats({"local_rate_limit.burst.rate_limited": count})
+
+    def test_fourth_is_closed(self):
+        self.serve("valid/27-local-ratelimit.yaml", with_logs)
+        for _ in range(3):
+            self.say_hi()
+        self.limited(0)
+        self.ended(self.connect().end(), b"", "FIN")
+        self.ended(self.connect_having_sent().end(), b"", "RST")
+        self.limited(2)
+        self.expect(tcp={"downstream_cx_total": 5}, backend={"upstream_cx_total": 3})
+        lines = [json.loads(line) for line in self.proxy.wait_stdout(10)]
+        refused = [line for line in lines if line["attempts"] == 0]
+        self.assertEqual(len(refused), 4)
+        for line in refused:
+            self.assertEqual((line["why"], line["flags"]),
+                             ("local_ratelimit_close_over_limit", "URX"))
+
+    def test_bucket_fills_steadily(self):
+        """Forty tokens in twenty seconds: one each half second, not forty after twenty."""
+        self.serve("valid/27-local-ratelimit.yaml", lambda text: text.replace(
+            self.RATE, "tokens_per_fill: 40, fill_interval: 20s"))
+        first = self.connect()
+        served, tried = 1, 1
+        while served < 6 and tried < 10000:
+            served += self.connect().end(within_s=0.1).how == "open"
+            tried += 1
+        took_s = first.end(within_s=0.01).after_s
+        self.assertTrue(1.2 < took_s < 10, took_s)
+        self.limited(tried - 6)
+
+    def test_workers_share_the_bucket(self):
+        self.serve("valid/27-local-ratelimit.yaml", flags=["--concurrency", "4"])
+        crowd = [self.connect() for _ in range(20)]
+        self.limited(17)
+        self.assertEqual(sum(one.end(within_s=0.3).how == "open" for one in crowd), 3)
+
+    def test_share_key_joins_listeners(self):
+        port = self.port(10001)
+
+        def two_listeners(text):
+            text = text.replace("          stat_prefix: burst",
+                                "          stat_prefix: burst\n          share_key: both")
+            begin, end = text.index("  - name: limited"), text.index("  clusters:")
+            second = text[begin:end].replace("name: limited", "name: second")
+            second = second.replace("port_value: 10000", "port_value: 10001")
+            return text[:end] + second + text[end:]
+
+        self.serve("valid/27-local-ratelimit.yaml", two_listeners)
+        self.say_hi()
+        self.say_hi(where=("127.0.0.1", port))
+        self.say_hi()
+        with client.Client(("127.0.0.1", port)) as late:
+            self.ended(late.end(), b"", "FIN")
+        self.limited(1)
+
+    def test_runtime_key_turns_it_off(self):
+        self.serve("valid/27-local-ratelimit.yaml", lambda text: with_admin_layer(text.replace(
+            "60s}", "60s}\n          runtime_enabled: {default_value: true, runtime_key: rate.on}")))
+        for _ in range(3):
+            self.say_hi()
+        self.ended(self.connect().end(), b"", "FIN")
+        self.proxy.post("/runtime_modify?rate.on=false")
+        self.say_hi()
+        self.limited(1)
+
+
+if __name__ == "__main__":
+    corpus_case.main()
