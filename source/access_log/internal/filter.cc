@@ -11,7 +11,7 @@
 #include "envoy/data/accesslog/v3/accesslog.pb.h"
 #include "source/access_log/internal/identity.h"
 #include "source/access_log/internal/names.h"
-#include "source/access_log/internal/value_match.h"
+#include "source/match/value_match.h"
 #include "source/net/connection_info.h"
 
 namespace culvert::access_log::internal {
@@ -132,16 +132,16 @@ absl::StatusOr<Predicate> makeMetadataFilter(const pb::MetadataFilter& config) {
   std::vector<std::string> path;
   for (const auto& segment : config.matcher().path())
     path.push_back(segment.key());
-  auto match = makeValueMatch(config.matcher().value());
-  if (!match.ok()) {
+  auto value = match::makeValueMatch(config.matcher().value());
+  if (!value.ok()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("metadata_filter.matcher.value", match.status().message()));
+        absl::StrCat("metadata_filter.matcher.value", value.status().message()));
   }
   return Predicate([match_if_missing, path, filter = config.matcher().filter(),
-                    match = *std::move(match)](const Entry& entry) {
+                    matches = *std::move(value)](const Entry& entry) {
     const net::Metadata* const metadata = entry.info.dynamic_metadata.get();
     const net::Value* const value = metadata == nullptr ? nullptr : metadata->find(filter, path);
-    return value == nullptr ? match_if_missing : match(*value);
+    return value == nullptr ? match_if_missing : matches(*value);
   });
 }
 

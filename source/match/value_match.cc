@@ -1,64 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "source/access_log/internal/value_match.h"
+#include "source/match/value_match.h"
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "envoy/type/matcher/v3/value.pb.h"
-#include "re2/re2.h"
 #include "source/net/metadata.h"
 
-namespace culvert::access_log::internal {
+namespace culvert::match {
 namespace {
 
 using envoy::type::matcher::v3::DoubleMatcher;
 using envoy::type::matcher::v3::StringMatcher;
 using envoy::type::matcher::v3::ValueMatcher;
 using net::Value;
-using TextMatch = std::function<bool(absl::string_view)>;
-
-absl::StatusOr<TextMatch> makeTextMatch(const StringMatcher& config) {
-  switch (config.match_pattern_case()) {
-  case StringMatcher::kExact:
-    return TextMatch([want = config.exact(), fold = config.ignore_case()](absl::string_view text) {
-      return fold ? absl::EqualsIgnoreCase(text, want) : text == want;
-    });
-  case StringMatcher::kPrefix:
-    return TextMatch([want = config.prefix(), fold = config.ignore_case()](absl::string_view text) {
-      return fold ? absl::StartsWithIgnoreCase(text, want) : absl::StartsWith(text, want);
-    });
-  case StringMatcher::kSuffix:
-    return TextMatch([want = config.suffix(), fold = config.ignore_case()](absl::string_view text) {
-      return fold ? absl::EndsWithIgnoreCase(text, want) : absl::EndsWith(text, want);
-    });
-  case StringMatcher::kContains: {
-    const bool fold = config.ignore_case();
-    const std::string want = fold ? absl::AsciiStrToLower(config.contains()) : config.contains();
-    return TextMatch([want, fold](absl::string_view text) {
-      return absl::StrContains(fold ? absl::AsciiStrToLower(text) : std::string(text), want);
-    });
-  }
-  case StringMatcher::kSafeRegex: {
-    auto regex = std::make_shared<const re2::RE2>(config.safe_regex().regex(), re2::RE2::Quiet);
-    if (!regex->ok())
-      return absl::InvalidArgumentError(absl::StrCat(".safe_regex.regex: ", regex->error()));
-    return TextMatch([regex](absl::string_view text) {
-      return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *regex);
-    });
-  }
-  case StringMatcher::kCustom:
-    return absl::InvalidArgumentError(".custom: custom matchers are not supported");
-  case StringMatcher::MATCH_PATTERN_NOT_SET:
-    break;
-  }
-  return absl::InvalidArgumentError(".match_pattern: is required");
-}
 
 ValueMatch makeNumberMatch(const DoubleMatcher& config) {
   return [config](const Value& value) {
@@ -78,7 +36,8 @@ absl::StatusOr<ValueMatch> makeOneOf(const ValueMatcher& config) {
   }
   return ValueMatch([member = *std::move(member)](const Value& value) {
     const auto* const list = std::get_if<Value::List>(&value.kind);
-    return list != nullptr && std::any_of(list->begin(), list->end(), member);
+    return list != nullptr &&
+           std::any_of(list->begin(), list->end(), [&](const Value& v) { return member(v); });
   });
 }
 
@@ -100,6 +59,32 @@ absl::StatusOr<ValueMatch> makeAnyOf(const envoy::type::matcher::v3::OrMatcher& 
 
 } // namespace
 
+absl::StatusOr<StringMatch> makeStringMatch(const StringMatcher& config) {
+  using Kind = StringMatch::Kind;
+  switch (config.match_pattern_case()) {
+  case StringMatcher::kExact:
+    return StringMatch::create(Kind::kExact, config.exact(), config.ignore_case());
+  case StringMatcher::kPrefix:
+    return StringMatch::create(Kind::kPrefix, config.prefix(), config.ignore_case());
+  case StringMatcher::kSuffix:
+    return StringMatch::create(Kind::kSuffix, config.suffix(), config.ignore_case());
+  case StringMatcher::kContains:
+    return StringMatch::create(Kind::kContains, config.contains(), config.ignore_case());
+  case StringMatcher::kSafeRegex: {
+    auto match = StringMatch::create(Kind::kRegex, config.safe_regex().regex());
+    if (!match.ok())
+      return absl::InvalidArgumentError(
+          absl::StrCat(".safe_regex.regex: ", match.status().message()));
+    return match;
+  }
+  case StringMatcher::kCustom:
+    return absl::InvalidArgumentError(".custom: custom matchers are not supported");
+  case StringMatcher::MATCH_PATTERN_NOT_SET:
+    break;
+  }
+  return absl::InvalidArgumentError(".match_pattern: is required");
+}
+
 absl::StatusOr<ValueMatch> makeValueMatch(const ValueMatcher& config) {
   switch (config.match_pattern_case()) {
   case ValueMatcher::kNullMatch:
@@ -107,12 +92,12 @@ absl::StatusOr<ValueMatch> makeValueMatch(const ValueMatcher& config) {
   case ValueMatcher::kDoubleMatch:
     return makeNumberMatch(config.double_match());
   case ValueMatcher::kStringMatch: {
-    auto match = makeTextMatch(config.string_match());
+    auto match = makeStringMatch(config.string_match());
     if (!match.ok())
       return absl::InvalidArgumentError(absl::StrCat(".string_match", match.status().message()));
     return ValueMatch([match = *std::move(match)](const Value& value) {
       const auto* const text = std::get_if<std::string>(&value.kind);
-      return text != nullptr && match(*text);
+      return text != nullptr && match.matches(*text);
     });
   }
   case ValueMatcher::kBoolMatch:
@@ -133,4 +118,14 @@ absl::StatusOr<ValueMatch> makeValueMatch(const ValueMatcher& config) {
   return ValueMatch([](const Value&) { return false; });
 }
 
-} // namespace culvert::access_log::internal
+absl::StatusOr<net::Cidr> makeCidr(absl::string_view address_prefix, uint32_t prefix_len) {
+  const auto address = net::Address::parseIp(address_prefix, 0);
+  if (!address.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(".address_prefix: ", address.status().message()));
+  }
+  const auto bits_max = static_cast<uint32_t>(address->ipBytes().size() * 8);
+  return net::Cidr::create(address_prefix, std::min(prefix_len, bits_max));
+}
+
+} // namespace culvert::match
