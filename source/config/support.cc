@@ -215,8 +215,15 @@ private:
       visit(reflection.GetMessage(message, &field), path);
       return;
     }
-    for (int i = 0; !field.is_map() && i < reflection.FieldSize(message, &field); i++) {
-      visit(reflection.GetRepeatedMessage(message, &field, i), elementPath(path, absl::StrCat(i)));
+    for (int i = 0; i < reflection.FieldSize(message, &field); i++) {
+      const Message& element = reflection.GetRepeatedMessage(message, &field, i);
+      if (!field.is_map()) {
+        visit(element, elementPath(path, absl::StrCat(i)));
+      } else if (const FieldDescriptor* value = field.message_type()->map_value();
+                 value->message_type() != nullptr) {
+        visit(element.GetReflection()->GetMessage(element, value),
+              elementPath(path, mapKeyText(element)));
+      }
     }
   }
 

@@ -49,6 +49,14 @@ constexpr absl::string_view kTcp = "envoy.extensions.filters.network.tcp_proxy.v
 constexpr absl::string_view kTcpWeight =
     "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight";
 
+constexpr absl::string_view kRbac = "envoy.extensions.filters.network.rbac.v3.RBAC";
+constexpr absl::string_view kRbacRules = "envoy.config.rbac.v3.RBAC";
+constexpr absl::string_view kPolicy = "envoy.config.rbac.v3.Policy";
+constexpr absl::string_view kPermission = "envoy.config.rbac.v3.Permission";
+constexpr absl::string_view kPrincipal = "envoy.config.rbac.v3.Principal";
+constexpr absl::string_view kStateValue =
+    "envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue";
+
 constexpr absl::string_view kXds = "configuration from a control plane or from watched files";
 constexpr absl::string_view kHealth = "health checking and outlier detection";
 constexpr absl::string_view kTls = "TLS";
@@ -58,6 +66,9 @@ constexpr absl::string_view kSubsets = "subsets and metadata matching";
 constexpr absl::string_view kSlowStart = "slow start";
 constexpr absl::string_view kResolver = "names are resolved by the resolver that is built in";
 constexpr absl::string_view kHttp = "it is about HTTP";
+constexpr absl::string_view kAboutRequests =
+    "a connection has no requests: not supported by RBAC network filter";
+constexpr absl::string_view kNoSharing = "nothing behind the upstream connection reads it";
 constexpr absl::string_view kTuning = "it only tunes Envoy's own machinery";
 constexpr absl::string_view kOneProtocol = "it is for UDP, QUIC or API listeners";
 
@@ -336,6 +347,39 @@ constexpr FieldSupport kFilterFields[] = {
     {"envoy.extensions.filters.network.direct_response.v3.Config", kHonoured, "response", ""},
     {"envoy.extensions.filters.network.echo.v3.Echo", kHonoured, "*", ""},
     {"envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit", kHonoured, "*", ""},
+    {kRbac, kHonoured,
+     "rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type delay_deny", ""},
+    {kRbac, kRefused, "matcher shadow_matcher", "policies are written in rules and shadow_rules"},
+    {kRbacRules, kHonoured, "action policies", ""},
+    {kRbacRules, kRefused, "audit_logging_options", "the access log tells what was denied"},
+    {kPolicy, kHonoured, "permissions principals", ""},
+    {kPolicy, kRefused, "condition checked_condition cel_config", "there are no CEL expressions"},
+    {kPermission, kHonoured,
+     "any and_rules or_rules not_rule destination_ip destination_port destination_port_range "
+     "requested_server_name metadata sourced_metadata",
+     ""},
+    {kPermission, kRefused, "header url_path uri_template", kAboutRequests},
+    {kPermission, kRefused, "matcher", "there are no matcher extensions"},
+    {"envoy.config.rbac.v3.Permission.Set", kHonoured, "rules", ""},
+    {kPrincipal, kHonoured,
+     "any and_ids or_ids not_id authenticated source_ip direct_remote_ip remote_ip metadata "
+     "sourced_metadata filter_state",
+     ""},
+    {kPrincipal, kRefused, "header url_path", kAboutRequests},
+    {kPrincipal, kRefused, "custom", "there are no principal extensions"},
+    {"envoy.config.rbac.v3.Principal.Set", kHonoured, "ids", ""},
+    {"envoy.config.rbac.v3.Principal.Authenticated", kHonoured, "principal_name", ""},
+    {"envoy.config.rbac.v3.SourcedMetadata", kHonoured, "*", ""},
+    {"envoy.extensions.filters.network.set_filter_state.v3.Config", kHonoured,
+     "on_new_connection on_downstream_data", ""},
+    {"envoy.extensions.filters.network.set_filter_state.v3.Config", kNotYet,
+     "on_downstream_tls_handshake", kTls},
+    {kStateValue, kHonoured,
+     "object_key factory_key format_string shared_with_upstream skip_if_empty", ""},
+    {kStateValue, kIgnored, "read_only", "Envoy does not use it either"},
+    {"envoy.type.v3.Int32Range", kHonoured, "*", ""},
+    {"envoy.type.matcher.v3.MetadataMatcher", kHonoured, "*", ""},
+    {"envoy.type.matcher.v3.FilterStateMatcher", kHonoured, "*", ""},
     {"envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", kHonoured, "*", ""},
     {"envoy.extensions.filters.network.sni_cluster.v3.SniCluster", kHonoured, "*", ""},
     {kTlsInspector, kHonoured,
@@ -348,6 +392,10 @@ constexpr FieldSupport kFilterFields[] = {
 
 constexpr ValueSupport kValues[] = {
     {"envoy.config.core.v3.SocketAddress.protocol", "UDP", kRefused, "this is a TCP proxy"},
+    {"envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.shared_with_upstream",
+     "ONCE", kIgnored, kNoSharing},
+    {"envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.shared_with_upstream",
+     "TRANSITIVE", kIgnored, kNoSharing},
     {"envoy.config.cluster.v3.Cluster.type", "EDS", kNotYet, kXds},
     {"envoy.config.cluster.v3.Cluster.type", "ORIGINAL_DST", kNotYet, "ORIGINAL_DST clusters"},
     {"envoy.config.cluster.v3.Cluster.lb_policy", "RING_HASH", kNotYet, kHashing},

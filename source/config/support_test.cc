@@ -11,6 +11,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/config/rbac/v3/rbac.pb.h"
 #include "google/protobuf/descriptor.h"
 #include "gtest/gtest.h"
 
@@ -115,7 +116,9 @@ TEST(SupportTables, HonouredFieldsHaveATableOfTheirOwn) {
         const FieldDescriptor* field = type->FindFieldByName(name);
         if (row.support == Support::kHonoured && field != nullptr &&
             field->message_type() != nullptr) {
-          const std::string& inner = field->message_type()->full_name();
+          const FieldDescriptor* value = field->message_type()->map_value();
+          const std::string& inner =
+              (value == nullptr ? field : value)->message_type()->full_name();
           EXPECT_TRUE(known.count(inner) == 1 || absl::StartsWith(inner, "google.protobuf."))
               << field->full_name() << " is a " << inner;
         }
@@ -177,6 +180,17 @@ TEST(Check, RefusedFieldSaysWhy) {
   EXPECT_EQ(errorsOf("static_resources: {clusters: [{name: c, outlier_detection: {}}]}"),
             "static_resources.clusters[0].outlier_detection (lab.yaml:1:41): not supported by "
             "Culvert yet: health checking and outlier detection");
+}
+
+TEST(Check, LooksIntoMaps) {
+  envoy::config::rbac::v3::RBAC rules;
+  Problems problems;
+  loadText("policies: {p: {permissions: [{any: true}], principals: [{any: true}], condition: {}}}",
+           Format::kYaml, "lab.yaml", rules, problems);
+  EXPECT_FALSE(config::check(rules, "", extensions(), problems));
+  EXPECT_EQ(absl::StrJoin(problems.errorLines(), "\n"),
+            "policies[p].condition (lab.yaml:1:71): not supported by Culvert: there are no CEL "
+            "expressions");
 }
 
 TEST(Check, IgnoredFieldIsAWarning) {

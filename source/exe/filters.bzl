@@ -5,6 +5,7 @@ STOCK_FILTERS = [
     "//source/filters/direct_response",
     "//source/filters/echo",
     "//source/filters/local_ratelimit",
+    "//source/filters/rbac",
     "//source/filters/sni_cluster",
     "//source/filters/tcp_proxy",
     "//source/filters/tls_inspector",

@@ -14,6 +14,9 @@ namespace culvert {
 // The cluster that tcp_proxy takes instead of the configured one; serialize() is its name.
 constexpr absl::string_view kTcpProxyCluster = "envoy.tcp_proxy.cluster";
 
+// A NumberState: for how many milliseconds tcp_proxy lets this connection be idle; 0 for ever.
+constexpr absl::string_view kTcpProxyIdleTimeout = "envoy.tcp_proxy.per_connection_idle_timeout_ms";
+
 // What sni_cluster leaves there. Threads: any.
 class ClusterName final : public net::FilterState::Object {
 public:

@@ -24,4 +24,14 @@ const FilterState::Object* FilterState::find(absl::string_view key) const {
   return nullptr;
 }
 
+std::optional<std::string> AddressState::field(absl::string_view name) const {
+  if (name == "ip") {
+    return address_.ipString();
+  }
+  if (name == "port") {
+    return std::to_string(address_.port());
+  }
+  return std::nullopt;
+}
+
 } // namespace culvert::net

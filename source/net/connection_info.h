@@ -69,11 +69,36 @@ private:
 class StringState final : public FilterState::Object {
 public:
   explicit StringState(std::string value) : value_(std::move(value)) {}
+  const std::string& value() const { return value_; }
   std::string serialize() const override { return value_; }
   Value typed() const override { return {value_}; }
 
 private:
   std::string value_;
+};
+
+// A FilterState object that is a number.
+class NumberState final : public FilterState::Object {
+public:
+  explicit NumberState(uint64_t value) : value_(value) {}
+  uint64_t value() const { return value_; }
+  std::string serialize() const override { return std::to_string(value_); }
+  Value typed() const override { return {serialize()}; }
+
+private:
+  uint64_t value_;
+};
+
+// A FilterState object that is an address.
+class AddressState final : public FilterState::Object {
+public:
+  explicit AddressState(Address address) : address_(std::move(address)) {}
+  const Address& address() const { return address_; }
+  std::string serialize() const override { return address_.toString(); }
+  std::optional<std::string> field(absl::string_view name) const override;
+
+private:
+  Address address_;
 };
 
 // The upstream half of a session's record. Times that did not happen are the epoch.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corpus 26 and 27: who is let in by connection_limit and local_ratelimit."""
+"""Corpus 23 to 27: who is let in by rbac, connection_limit and local_ratelimit."""
 
 import json
+import unittest
 
 import corpus_case
 from corpus_case import A, INGRESS, IS_ENVOY, CorpusCase
-from lab import client
+from lab import client, proxy
 
 _FORMAT = ('{src: "%s", flags: "%%RESPONSE_FLAGS%%", why: "%%DOWNSTREAM_LOCAL_CLOSE_REASON%%", '
            'attempts: "%%UPSTREAM_REQUEST_ATTEMPT_COUNT%%"}')
@@ -186,6 +187,195 @@ class LocalRateLimit(CorpusCase):
         self.proxy.post("/runtime_modify?rate.on=false")
         self.say_hi()
         self.limited(1)
+
+
+_RBAC_FORMAT = ('{src: "%s", details: "%%CONNECTION_TERMINATION_DETAILS%%", '
+                'down: "%%DOWNSTREAM_LOCAL_CLOSE_REASON%%", up: "%%UPSTREAM_LOCAL_CLOSE_REASON%%", '
+                'shadow: "%%DYNAMIC_METADATA(envoy.filters.network.rbac)%%", '
+                'hint: "%%DYNAMIC_METADATA(envoy.common:access_log_hint)%%", '
+                'received: "%%BYTES_RECEIVED%%", flags: "%%RESPONSE_FLAGS%%"}')
+
+
+class Rbac(CorpusCase):
+    """Corpus 23 to 25, with the listener's log."""
+
+    def setUp(self):
+        super().setUp()
+        self.a = self.backend("A", A)
+
+    def serve_guarded(self, name, *replacements, port=None):
+        """Each replacement is (old, new); `port` is the one that the policy allows."""
+        def edit(text):
+            text = text.replace("destination_port: 10000",
+                                "destination_port: %d" % (port or self.port(INGRESS)))
+            for old, new in replacements:
+                self.assertIn(old, text)
+                text = text.replace(old, new)
+            return with_logs(text, _RBAC_FORMAT)
+
+        self.serve("valid/" + name, edit)
+
+    def guard(self, **counts):
+        self.proxy.wait_stats({"guard.rbac." + name: count for name, count in counts.items()})
+
+    def greeted(self, source=None):
+        opened = self.connect(source=source)
+        opened.read_until(b"A\n")
+        return opened
+
+    def says(self, source=None, data=b"hi"):
+        """A greeted client that says something; how that ends."""
+        opened = self.greeted(source)
+        opened.send(data)
+        return opened.end(within_s=0.3)
+
+
+class RbacAllowsSource(Rbac):
+    """23-rbac-allow-source: 127.0.0.2 may, nobody else."""
+
+    def test_allowed_source_is_served(self):
+        self.serve_guarded("23-rbac-allow-source.yaml")
+        self.say_hi(source="127.0.0.2")
+        self.guard(allowed=1, denied=0, shadow_allowed=0, shadow_denied=0)
+
+    def test_denied_client_reads_the_greeting_until_it_speaks(self):
+        self.serve_guarded("23-rbac-allow-source.yaml")
+        silent = self.greeted()
+        self.ended(silent.end(within_s=0.2), b"A\n", "open")
+        self.guard(allowed=0, denied=0)
+        silent.send(b"hi")
+        self.ended(silent.end(), b"A\n", "FIN")
+        self.guard(allowed=0, denied=1)
+        self.expect(backend={"upstream_cx_total": 1, "upstream_cx_tx_bytes_total": 0},
+                    tcp={"downstream_cx_rx_bytes_total": 2})
+        line = self.log()
+        self.assertEqual((line["details"], line["down"], line["up"], line["received"], line["flags"]),
+                         ("rbac_access_denied_matched_policy[none]", "rbac_deny_close",
+                          "rbac_deny_close", 2, "-"))
+
+    def test_denied_client_that_only_half_closes(self):
+        self.serve_guarded("23-rbac-allow-source.yaml")
+        opened = self.greeted()
+        opened.half_close()
+        self.ended(opened.end(), b"A\n", "FIN")
+        self.guard(denied=1)
+
+    def test_backend_sees_nothing_of_what_was_denied(self):
+        self.serve_guarded("23-rbac-allow-source.yaml")
+        self.says(data=b"secret")
+        until_over = self.a.visit()
+        self.guard(denied=1)
+        self.expect(backend={"upstream_cx_active": 0})
+        self.assertEqual(until_over.received, 0)
+
+    def test_delay_puts_the_close_off(self):
+        self.serve_guarded("23-rbac-allow-source.yaml",
+                           ("stat_prefix: guard", "stat_prefix: guard.\n          delay_deny: 0.7s"))
+        opened = self.greeted()
+        opened.send(b"x")
+        self.guard(denied=1)
+        self.a.visit().write(b"more")
+        ending = opened.end()
+        self.ended(ending, b"A\nmore", "FIN")
+        self.assertGreater(ending.after_s, 0.6)
+        self.assertEqual(self.log()["received"], 1)
+
+    def test_waiting_for_the_byte_keeps_the_backend_out_of_it(self):
+        self.serve_guarded("23-rbac-allow-source.yaml", (
+            "          cluster: backend", "          cluster: backend\n          "
+            "upstream_connect_mode: ON_DOWNSTREAM_DATA\n          max_early_data_bytes: 1000"))
+        hasty = self.connect()
+        hasty.send(b"hi")
+        self.ended(hasty.end(), b"", "FIN")
+        self.expect(backend={"upstream_cx_total": 0})
+
+    def test_port_matters(self):
+        self.serve_guarded("23-rbac-allow-source.yaml", port=1)
+        self.ended(self.says("127.0.0.2"), b"A\n", "FIN")
+
+
+    @unittest.skipIf(IS_ENVOY, "Envoy passes over some of them")
+    def test_conditions_that_nobody_would_check_are_refused(self):
+        for old, new, error in (
+                ("permissions:", "condition: {}\n                permissions:",
+                 r"policies\[lab-hosts\]\.condition .*no CEL expressions"),
+                ("{destination_port: ", "{url_path: {path: {exact: /}}}, {destination_port: ",
+                 r"permissions\[0\]\.url_path .*not supported by RBAC network filter")):
+            path = self.config("valid/23-rbac-allow-source.yaml",
+                               lambda text: text.replace(old, new))
+            status, _, stderr = proxy.run_to_end(
+                corpus_case.binary(), ["-c", path, "--mode", "validate"], cwd=self.folder)
+            self.assertEqual(status, 1)
+            self.assertRegex(stderr, error)
+
+
+class RbacShadow(Rbac):
+    """24-rbac-deny-with-shadow: 127.0.0.3 is denied; a dry run allows only 127.0.0.2."""
+
+    def test_counts_both_sets_of_rules(self):
+        self.serve_guarded("24-rbac-deny-with-shadow.yaml")
+        self.ended(self.says("127.0.0.1"), b"A\nhi", "open")
+        self.ended(self.says("127.0.0.2"), b"A\nhi", "open")
+        self.ended(self.says("127.0.0.3"), b"A\n", "FIN")
+        self.guard(**{"allowed": 2, "denied": 1, "dry_.shadow_allowed": 1,
+                      "dry_.shadow_denied": 2})
+
+    def test_log_tells_the_policies(self):
+        self.serve_guarded("24-rbac-deny-with-shadow.yaml")
+        self.ended(self.says("127.0.0.3"), b"A\n", "FIN")
+        line = self.log()
+        self.assertEqual((line["details"], line["shadow"]),
+                         ("rbac_access_denied_matched_policy[blocked]",
+                          {"dry_shadow_engine_result": "denied"}))
+        allowed = self.greeted("127.0.0.2")
+        allowed.send(b"hi")
+        allowed.read_until(b"hi")
+        allowed.half_close()
+        allowed.end()
+        self.assertEqual(self.log(2)["shadow"],
+                         {"dry_shadow_engine_result": "allowed",
+                          "dry_shadow_effective_policy_id": "would-allow"})
+
+
+class RbacLog(Rbac):
+    """25-rbac-log-only: never denies, looks at each read."""
+
+    def test_counts_each_read_and_leaves_a_hint(self):
+        self.serve_guarded("25-rbac-log-only.yaml")
+        talker = self.greeted()
+        for count in (1, 2, 3):
+            talker.send(b"x")
+            talker.read_length(2 + count)
+            self.guard(allowed=count, denied=0)
+        talker.half_close()
+        self.assertEqual(talker.end().how, "FIN")
+        self.guard(allowed=4)
+        self.assertEqual(self.log()["hint"], True)
+
+    def test_carries_much(self):
+        self.serve_guarded("25-rbac-log-only.yaml")
+        sent = b"0123456789" * 100_000
+        self.ended(client.send_half_close(self.here(), sent, b"A\n" + sent), b"A\n" + sent, "FIN")
+
+
+@unittest.skipIf(IS_ENVOY, "Envoy always dials first")
+class RbacBeforeDialling(Rbac):
+    """A runtime key asks for the verdict before the upstream is dialled."""
+
+    KEY = ("static_resources:", "layered_runtime: {layers: [{name: s, static_layer: "
+           "{culvert.rbac_before_dialling: true}}]}\nstatic_resources:")
+
+    def test_denied_client_is_closed_at_once(self):
+        self.serve_guarded("23-rbac-allow-source.yaml", self.KEY)
+        self.ended(self.connect().end(), b"", "FIN")
+        self.guard(denied=1)
+        self.expect(backend={"upstream_cx_total": 0})
+        self.assertEqual(self.log()["details"], "rbac_access_denied_matched_policy[none]")
+
+    def test_allowed_client_is_served(self):
+        self.serve_guarded("23-rbac-allow-source.yaml", self.KEY)
+        self.say_hi(source="127.0.0.2")
+        self.guard(allowed=1, denied=0)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,13 @@ const NetworkFilterFactory* findFactory(const registry::Registry& registry, absl
 
 constexpr std::chrono::seconds kLogFlushInterval(10);
 
+ConnectionInfo someInfo() {
+  ConnectionInfo info;
+  info.remote = info.direct_remote = *net::Address::parseIp("10.0.0.1", 1000);
+  info.local = info.direct_local = *net::Address::parseIp("10.0.0.2", 80);
+  return info;
+}
+
 runtime::Config adminLayer() {
   runtime::Config config;
   config.layers.push_back({});
@@ -135,7 +142,8 @@ FilterFixture::FilterFixture(absl::string_view id, absl::string_view config,
 
 FilterFixture::FilterFixture(absl::string_view id, absl::string_view config,
                              std::shared_ptr<Server> server)
-    : server_(std::move(server)), id_(id), clusters_(std::make_unique<NoClusters>()) {
+    : server_(std::move(server)), id_(id), clusters_(std::make_unique<NoClusters>()),
+      first_info_(someInfo()) {
   auto loaded = server_->load(id, config);
   if (!loaded.ok()) {
     ADD_FAILURE() << loaded.status();
@@ -149,7 +157,7 @@ FilterFixture::FilterFixture(absl::string_view id, absl::string_view config,
 
 FilterFixture::FilterFixture(const FilterFixture& other)
     : SessionOwner(), server_(other.server_), id_(other.id_), configs_(other.configs_),
-      clusters_(std::make_unique<NoClusters>()) {
+      clusters_(std::make_unique<NoClusters>()), first_info_(someInfo()) {
   if (configs_.size() > 1) {
     configs_.back() = std::make_shared<BehindConfig>(*this);
   }

@@ -11,8 +11,9 @@
 
 namespace culvert {
 
-// One connection whose chain is the filter under test and, unless it is terminal, a filter behind
-// it that takes everything. The test plays the peer and what lies behind.
+// One connection from 10.0.0.1:1000 to 10.0.0.2:80 whose chain is the filter under test and, unless
+// it is terminal, a filter behind it that takes everything. The test plays the peer and what lies
+// behind.
 //
 //   FilterFixture filter("greeter", R"pb(banner: "hi" max_bytes: 4)pb");
 //   filter.open();

@@ -83,6 +83,7 @@ private:
   void releaseUpstream(const CloseReason& reason);
   void recordUpstreamEnd();
 
+  std::optional<base::Duration> idleTimeout() const;
   void startTimers();
   void onIdle();
   void onMaxDuration();
@@ -91,6 +92,7 @@ private:
 
   void countReceived(size_t bytes) {
     last_activity_ = connection().loop().now();
+    counted_received_bytes_ += bytes;
     stats_.downstream_cx_rx_bytes_total.add(bytes);
   }
   void countSent(size_t bytes) {
@@ -118,6 +120,7 @@ private:
   std::unique_ptr<Timer> duration_timer_;
   base::Instant last_activity_;
   size_t counted_unsent_bytes_ = 0;
+  uint64_t counted_received_bytes_ = 0;
   bool early_end_ = false;
   bool connecting_ = false;
   bool connected_ = false;
@@ -335,6 +338,9 @@ void TcpProxy::onUpstreamClosed(const CloseReason& reason) {
 void TcpProxy::onClose(const CloseReason& reason) {
   closing_ = true;
   info_ = &connection().info(); // Also what was refused before onOpen is logged.
+  // What a filter before this one kept for itself was received all the same.
+  stats_.downstream_cx_rx_bytes_total.add(std::max(info_->bytes_received, counted_received_bytes_) -
+                                          counted_received_bytes_);
   idle_timer_.reset();
   rare_timer_.reset();
   duration_timer_.reset();
@@ -356,7 +362,7 @@ void TcpProxy::releaseUpstream(const CloseReason& reason) {
     transport.close(CloseMode::kReset, CloseReason::of(CloseCode::kDownstreamGone));
   } else if (transport.unsentBytes() > 0 && reason.remote()) {
     upstream::Upstream& upstream = *upstream_;
-    upstream.flushAndForget(std::move(upstream_), config_.idle_timeout.value_or(kFlushIdle),
+    upstream.flushAndForget(std::move(upstream_), idleTimeout().value_or(kFlushIdle),
                             config_.countFlush());
     return;
   } else {
@@ -373,11 +379,25 @@ void TcpProxy::recordUpstreamEnd() {
   info.detected_close = upstream_->connection().detectedClose();
 }
 
+// What a filter before this one set for the connection, else what is configured.
+std::optional<base::Duration> TcpProxy::idleTimeout() const {
+  const auto* const own = info_->filter_state == nullptr
+                              ? nullptr
+                              : info_->filter_state->find<net::NumberState>(kTcpProxyIdleTimeout);
+  if (own == nullptr) {
+    return config_.idle_timeout;
+  }
+  const std::chrono::milliseconds longest(std::chrono::hours(24 * 365 * 100));
+  const auto limited = std::min<uint64_t>(own->value(), longest.count());
+  return own->value() == 0 ? std::nullopt
+                           : std::optional<base::Duration>(std::chrono::milliseconds(limited));
+}
+
 void TcpProxy::startTimers() {
   last_activity_ = connection().loop().now();
   rare_timer_.reset();
-  if (config_.idle_timeout.has_value()) {
-    idle_timer_ = newTimer(Timer::Callback::to<&TcpProxy::onIdle>(this), *config_.idle_timeout);
+  if (const auto idle = idleTimeout()) {
+    idle_timer_ = newTimer(Timer::Callback::to<&TcpProxy::onIdle>(this), *idle);
   }
   if (config_.log_flush_interval.has_value()) {
     rare_timer_ =
@@ -388,8 +408,8 @@ void TcpProxy::startTimers() {
 // The timer is not moved with each byte: when it fires it waits on for what is left.
 void TcpProxy::onIdle() {
   const base::Duration idle = connection().loop().clock().now() - last_activity_;
-  if (idle < *config_.idle_timeout) {
-    idle_timer_->arm(*config_.idle_timeout - idle);
+  if (const base::Duration limit = idleTimeout().value_or(idle); idle < limit) {
+    idle_timer_->arm(limit - idle);
     return;
   }
   LOG_CONNECTION(debug, filter, connection().id(), "Session timed out");
