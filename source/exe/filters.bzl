@@ -6,6 +6,7 @@ STOCK_FILTERS = [
     "//source/filters/echo",
     "//source/filters/local_ratelimit",
     "//source/filters/rbac",
+    "//source/filters/set_filter_state",
     "//source/filters/sni_cluster",
     "//source/filters/tcp_proxy",
     "//source/filters/tls_inspector",

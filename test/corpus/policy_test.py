@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corpus 23 to 27: who is let in by rbac, connection_limit and local_ratelimit."""
+"""Corpus 23 to 27 and 47: whom filters let in, and what they tell the filters behind them."""
 
 import json
 import unittest
@@ -376,6 +376,72 @@ class RbacBeforeDialling(Rbac):
         self.serve_guarded("23-rbac-allow-source.yaml", self.KEY)
         self.say_hi(source="127.0.0.2")
         self.guard(allowed=1, denied=0)
+
+
+class SetFilterState(CorpusCase):
+    """47-set-filter-state-cluster: the client's address picks the cluster."""
+
+    FORMAT = ('{src: "%s", cluster: "%%UPSTREAM_CLUSTER%%", flags: "%%RESPONSE_FLAGS%%", '
+              'state: "%%FILTER_STATE(k:PLAIN)%%"}')
+    KEY = "object_key: envoy.tcp_proxy.cluster"
+
+    def serve_picker(self, *replacements):
+        def edit(text):
+            for old, new in replacements:
+                self.assertIn(old, text)
+                text = text.replace(old, new)
+            return with_logs(text, self.FORMAT)
+
+        self.serve("valid/47-set-filter-state-cluster.yaml", edit)
+
+    def test_address_picks_the_cluster(self):
+        self.backends("AB")
+        self.serve_picker()
+        self.assertEqual(self.greeting("127.0.0.1"), "A")
+        self.assertEqual(self.greeting("127.0.0.2"), "B")
+        self.proxy.wait_stats({"cluster.pool_127.0.0.1.upstream_cx_total": 1,
+                               "cluster.pool_127.0.0.2.upstream_cx_total": 1,
+                               "tcp.picker.downstream_cx_no_route": 0})
+        self.assertEqual(self.log(2)["cluster"], "pool_127.0.0.2")
+
+    def test_cluster_that_is_not_there(self):
+        self.serve_picker()
+        self.ended(self.connect(source="127.0.0.3").end(), b"", "FIN")
+        self.proxy.wait_stats({"tcp.picker.downstream_cx_no_route": 1})
+        self.assertEqual(self.log()["flags"], "NC")
+
+    def test_log_sees_what_was_written(self):
+        self.backends("A")
+        self.serve_picker((self.KEY, self.KEY + "\n            format_string: "
+                           "{text_format_source: {inline_string: 'pool_127.0.0.1'}}\n"
+                           "          - object_key: k\n            factory_key: envoy.string"))
+        self.say_hi()
+        self.assertEqual(self.log()["state"], "pool_127.0.0.1")
+
+    def test_first_bytes_are_seen(self):
+        self.backends("A")
+        self.serve_picker(("on_new_connection:", "on_downstream_data:"),
+                          (self.KEY, "object_key: k\n            factory_key: envoy.string"),
+                          ("pool_%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "%BYTES_RECEIVED%"),
+                          ("cluster: unused", "cluster: pool_127.0.0.1"))
+        talker = self.connect()
+        talker.read_until(b"A\n")
+        for text in (b"hi", b"more"):
+            talker.send(text)
+            talker.read_until(text)
+        talker.half_close()
+        self.ended(talker.end(), b"A\nhimore", "FIN")
+        self.assertEqual(self.log()["state"], "2")
+
+    def test_idle_timeout_of_one_connection(self):
+        self.backends("A")
+        self.serve_picker((self.KEY, "object_key: envoy.tcp_proxy.per_connection_idle_timeout_ms"),
+                          ("pool_%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "400"),
+                          ("cluster: unused", "cluster: pool_127.0.0.1"))
+        ending = self.connect().end()
+        self.ended(ending, b"A\n", "FIN")
+        self.assertGreater(ending.after_s, 0.3)
+        self.proxy.wait_stats({"tcp.picker.idle_timeout": 1})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/filters/set_filter_state/objects.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "source/filter_api/well_known_state.h"
+
+namespace culvert::set_filter_state {
+namespace {
+
+using ObjectPtr = std::shared_ptr<net::FilterState::Object>;
+
+ObjectPtr makeString(std::string text) {
+  return std::make_shared<net::StringState>(std::move(text));
+}
+
+ObjectPtr makeCluster(std::string text) { return std::make_shared<ClusterName>(std::move(text)); }
+
+ObjectPtr makeNumber(std::string text) {
+  uint64_t number;
+  return absl::SimpleAtoi(text, &number) ? std::make_shared<net::NumberState>(number) : nullptr;
+}
+
+ObjectPtr makeAddress(std::string text) {
+  const auto address = net::Address::parseIpPort(text);
+  return address.ok() ? std::make_shared<net::AddressState>(*address) : nullptr;
+}
+
+struct Row {
+  absl::string_view key;
+  MakeObject make;
+};
+constexpr Row kRows[] = {
+    {"envoy.string", makeString},
+    {"envoy.hashable_string", makeString},
+    {kTcpProxyCluster, makeCluster},
+    {kTcpProxyIdleTimeout, makeNumber},
+    {"envoy.network.transport_socket.original_dst_address", makeAddress},
+    {"envoy.filters.listener.original_dst.local_ip", makeAddress},
+    {"envoy.filters.listener.original_dst.remote_ip", makeAddress},
+};
+
+} // namespace
+
+MakeObject findFactory(absl::string_view key) {
+  for (const Row& row : kRows) {
+    if (row.key == key) {
+      return row.make;
+    }
+  }
+  return nullptr;
+}
+
+} // namespace culvert::set_filter_state
