@@ -207,9 +207,6 @@ TEST(Check, SingleValuesCanBeRefused) {
   EXPECT_EQ(cluster("type: STATIC"), "");
   EXPECT_TRUE(absl::StrContains(cluster("type: ORIGINAL_DST"), "clusters[0].type (lab.yaml"));
   EXPECT_TRUE(absl::StrContains(cluster("lb_policy: MAGLEV"), "yet: hash balancing"));
-  EXPECT_TRUE(
-      absl::StrContains(errorsOf("static_resources: {listeners: [{name: l, bind_to_port: false}]}"),
-                        "listeners[0].bind_to_port"));
 }
 
 TEST(Check, FilterWithoutConfigurationIsToldItsType) {
