@@ -23,13 +23,12 @@ void FdEvents::setRead(ReadInterest interest) {
   if (interest == read_interest_) {
     return;
   }
-  if (read_interest_ != ReadInterest::kNone) {
-    event_del(raw(read_));
+  const ReadInterest old = std::exchange(read_interest_, interest);
+  if (old != ReadInterest::kNone) {
+    remove(read_);
   }
-  const bool was_edge = std::exchange(read_interest_, interest) == ReadInterest::kPeer;
-  if (write_ != nullptr && (was_edge || interest == ReadInterest::kPeer)) {
-    setWrite(false); // libevent wants both directions of a descriptor to be of one kind.
-    setWrite(true);
+  if (old == ReadInterest::kPeer || interest == ReadInterest::kPeer) {
+    renewWrite();
   }
   if (interest != ReadInterest::kNone) {
     add(read_, EV_READ);
@@ -41,7 +40,7 @@ void FdEvents::setWrite(bool wanted) {
     return;
   }
   if (!wanted) {
-    event_del(raw(*write_));
+    remove(*write_);
     write_.reset();
     return;
   }
@@ -53,6 +52,22 @@ void FdEvents::add(EventStorage& storage, short what) {
   const short kind = read_interest_ == ReadInterest::kPeer ? EV_PERSIST | EV_ET : EV_PERSIST;
   event_assign(raw(storage), loop_.base_, fd_, static_cast<short>(what | kind), onEvent, this);
   event_add(raw(storage), nullptr);
+}
+
+void FdEvents::remove(EventStorage& storage) {
+  if (read_interest_ != ReadInterest::kPeer) {
+    raw(storage)->ev_events &= static_cast<short>(~EV_ET);
+  }
+  event_del(raw(storage));
+}
+
+// libevent wants both directions of a descriptor to be of one kind. It tells the kernel of a turn's
+// changes together, and a direction that was removed as edge-triggered makes the other one so, for
+// the next descriptor of that number too: what is removed already is removed anew.
+void FdEvents::renewWrite() {
+  const bool wanted = write_ != nullptr;
+  setWrite(!wanted);
+  setWrite(wanted);
 }
 
 void FdEvents::activate(uint32_t readiness) {

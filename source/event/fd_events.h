@@ -56,6 +56,8 @@ private:
   }
   static void onEvent(int fd, short what, void* self);
   void add(EventStorage& storage, short what);
+  void remove(EventStorage& storage);
+  void renewWrite();
 
   Loop& loop_;
   Callback callback_;

@@ -155,6 +155,53 @@ TEST(FdEvents, ReportsThePeersFinAndResetOnceEach) {
   close(listener);
 }
 
+// Both changes of kind in one turn: the kernel hears of them together.
+TEST(FdEvents, OfBytesIsALevelAgainAfterThePeerWasWatchedWhileBytesWaited) {
+  base::SystemClock clock;
+  Loop loop("test", clock);
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  Recorder recorder;
+  {
+    FdEvents events(loop, pair[0], FdEvents::Callback::to<&Recorder::ready>(&recorder));
+    events.setRead(FdEvents::ReadInterest::kPeer);
+    events.setWrite(true);
+    loop.runOnce(true);
+    events.setWrite(false);
+    events.setRead(FdEvents::ReadInterest::kData);
+    recorder.calls = 0;
+    ASSERT_EQ(write(pair[1], "x", 1), 1);
+    loop.runOnce(false);
+    loop.runOnce(false);
+    EXPECT_EQ(recorder.calls, 2);
+  }
+  close(pair[0]);
+  close(pair[1]);
+}
+
+TEST(FdEvents, OfThePeerStaysAChangeWhenNoBytesWaitAnyMore) {
+  base::SystemClock clock;
+  Loop loop("test", clock);
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  Recorder recorder;
+  {
+    FdEvents events(loop, pair[0], FdEvents::Callback::to<&Recorder::ready>(&recorder));
+    events.setRead(FdEvents::ReadInterest::kPeer);
+    events.setWrite(true);
+    loop.runOnce(true);
+    events.setWrite(false);
+    loop.runOnce(false);
+    recorder.calls = 0;
+    shutdown(pair[1], SHUT_WR);
+    loop.runOnce(false);
+    loop.runOnce(false);
+    EXPECT_EQ(recorder.calls, 1);
+  }
+  close(pair[0]);
+  close(pair[1]);
+}
+
 TEST(FdEvents, TakesOneCallATurnHoweverLongADescriptorIsReady) {
   base::SystemClock clock;
   Loop loop("test", clock);
