@@ -35,6 +35,12 @@ constexpr absl::string_view kConnect = "envoy.config.cluster.v3.UpstreamConnecti
 constexpr absl::string_view kDns = "envoy.extensions.clusters.dns.v3.DnsCluster";
 constexpr absl::string_view kLeastRequest =
     "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest";
+constexpr absl::string_view kLocalityLb =
+    "envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig";
+constexpr absl::string_view kHashingLb =
+    "envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig";
+constexpr absl::string_view kRingHash =
+    "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash";
 constexpr absl::string_view kAssignment = "envoy.config.endpoint.v3.ClusterLoadAssignment";
 constexpr absl::string_view kAssignmentPolicy =
     "envoy.config.endpoint.v3.ClusterLoadAssignment.Policy";
@@ -60,8 +66,8 @@ constexpr absl::string_view kStateValue =
 constexpr absl::string_view kXds = "configuration from a control plane or from watched files";
 constexpr absl::string_view kHealth = "health checking and outlier detection";
 constexpr absl::string_view kTls = "TLS";
-constexpr absl::string_view kLocalities = "balancing over priorities and localities";
-constexpr absl::string_view kHashing = "hash balancing";
+constexpr absl::string_view kZones = "balancing by zone";
+constexpr absl::string_view kBoundedLoad = "hash balancing with bounded loads";
 constexpr absl::string_view kSubsets = "subsets and metadata matching";
 constexpr absl::string_view kSlowStart = "slow start";
 constexpr absl::string_view kResolver = "names are resolved by the resolver that is built in";
@@ -237,6 +243,7 @@ constexpr FieldSupport kClusterFields[] = {
      "dns_failure_refresh_rate respect_dns_ttl dns_lookup_family wait_for_warm_on_init "
      "upstream_bind_config least_request_lb_config round_robin_lb_config common_lb_config "
      "transport_socket metadata upstream_connection_options load_balancing_policy "
+     "ring_hash_lb_config maglev_lb_config "
      "connection_pool_per_downstream_connection",
      ""},
     {kCluster, kIgnored,
@@ -255,7 +262,6 @@ constexpr FieldSupport kClusterFields[] = {
      "health_checks outlier_detection close_connections_on_host_health_failure "
      "ignore_health_on_host_removal",
      kHealth},
-    {kCluster, kNotYet, "ring_hash_lb_config maglev_lb_config", kHashing},
     {kCluster, kNotYet, "lb_subset_config", kSubsets},
     {kCluster, kNotYet, "original_dst_lb_config cleanup_interval", "ORIGINAL_DST clusters"},
     {kCluster, kNotYet, "transport_socket_matches transport_socket_matcher", kTls},
@@ -270,12 +276,21 @@ constexpr FieldSupport kClusterFields[] = {
      kSlowStart},
     {kLeastLb, kHonoured, "choice_count active_request_bias", ""},
     {kLeastLb, kNotYet, "slow_start_config", kSlowStart},
-    {kCommonLb, kHonoured, "healthy_panic_threshold update_merge_window", ""},
-    {kCommonLb, kNotYet, "zone_aware_lb_config locality_weighted_lb_config", kLocalities},
+    {"envoy.config.cluster.v3.Cluster.RingHashLbConfig", kHonoured, "*", ""},
+    {"envoy.config.cluster.v3.Cluster.MaglevLbConfig", kHonoured, "*", ""},
+    {kCommonLb, kHonoured,
+     "healthy_panic_threshold update_merge_window locality_weighted_lb_config "
+     "consistent_hashing_lb_config",
+     ""},
+    {kCommonLb, kNotYet, "zone_aware_lb_config", kZones},
+    {"envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig", kHonoured, "*", ""},
+    {"envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig", kHonoured,
+     "use_hostname_for_hashing", ""},
+    {"envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig", kNotYet,
+     "hash_balance_factor", kBoundedLoad},
     {kCommonLb, kNotYet, "ignore_new_hosts_until_first_hc override_host_status", kHealth},
     {kCommonLb, kNotYet, "close_connections_on_host_set_change",
      "closing connections when hosts change"},
-    {kCommonLb, kNotYet, "consistent_hashing_lb_config", kHashing},
     {"envoy.config.cluster.v3.CircuitBreakers", kHonoured, "thresholds per_host_thresholds", ""},
     {kThresholds, kHonoured,
      "priority max_connections max_pending_requests max_requests max_retries track_remaining "
@@ -289,14 +304,27 @@ constexpr FieldSupport kClusterFields[] = {
     {"envoy.config.cluster.v3.LoadBalancingPolicy.Policy", kHonoured, "typed_extension_config", ""},
     {"envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", kNotYet,
      "slow_start_config", kSlowStart},
-    {"envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", kNotYet,
-     "locality_lb_config", kLocalities},
-    {"envoy.extensions.load_balancing_policies.random.v3.Random", kNotYet, "locality_lb_config",
-     kLocalities},
-    {kLeastRequest, kHonoured, "choice_count active_request_bias enable_full_scan selection_method",
+    {"envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", kHonoured,
+     "locality_lb_config", ""},
+    {"envoy.extensions.load_balancing_policies.random.v3.Random", kHonoured, "locality_lb_config",
      ""},
+    {kLeastRequest, kHonoured,
+     "choice_count active_request_bias enable_full_scan selection_method locality_lb_config", ""},
+    {kLocalityLb, kHonoured, "locality_weighted_lb_config", ""},
+    {kLocalityLb, kNotYet, "zone_aware_lb_config", kZones},
+    {"envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig",
+     kHonoured, "*", ""},
+    {kRingHash, kHonoured,
+     "hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing "
+     "consistent_hashing_lb_config locality_weighted_lb_config",
+     ""},
+    {kRingHash, kNotYet, "hash_balance_factor", kBoundedLoad},
+    {"envoy.extensions.load_balancing_policies.maglev.v3.Maglev", kHonoured,
+     "table_size consistent_hashing_lb_config locality_weighted_lb_config", ""},
+    {kHashingLb, kHonoured, "use_hostname_for_hashing", ""},
+    {kHashingLb, kNotYet, "hash_balance_factor", kBoundedLoad},
+    {kHashingLb, kIgnored, "hash_policy", kHttp},
     {kLeastRequest, kNotYet, "slow_start_config", kSlowStart},
-    {kLeastRequest, kNotYet, "locality_lb_config", kLocalities},
     {kDns, kHonoured,
      "dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family "
      "all_addresses_in_single_endpoint dns_min_refresh_rate",
@@ -305,10 +333,9 @@ constexpr FieldSupport kClusterFields[] = {
     {"envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate", kHonoured, "*", ""},
     {kAssignment, kHonoured, "cluster_name endpoints policy", ""},
     {kAssignment, kRefused, "named_endpoints", "endpoints are written where they are used"},
-    {kAssignmentPolicy, kHonoured, "overprovisioning_factor", ""},
+    {kAssignmentPolicy, kHonoured, "overprovisioning_factor weighted_priority_health", ""},
     {kAssignmentPolicy, kIgnored, "drop_overloads endpoint_stale_after",
      "they are instructions of a control plane"},
-    {kAssignmentPolicy, kNotYet, "weighted_priority_health", kLocalities},
     {kLocality, kHonoured, "locality metadata lb_endpoints load_balancing_weight priority", ""},
     {kLocality, kIgnored, "proximity", "Envoy does not use it either"},
     {kLocality, kRefused, "load_balancer_endpoints leds_cluster_locality_config",
@@ -326,17 +353,19 @@ constexpr FieldSupport kFilterFields[] = {
      "stat_prefix cluster weighted_clusters idle_timeout max_connect_attempts backoff_options "
      "max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage "
      "access_log access_log_options access_log_flush_interval flush_access_log_on_connected "
-     "upstream_connect_mode max_early_data_bytes",
+     "upstream_connect_mode max_early_data_bytes hash_policy",
      ""},
     {kTcp, kIgnored, "downstream_idle_timeout upstream_idle_timeout",
      "Envoy does not use it either; set idle_timeout"},
     {kTcp, kNotYet, "metadata_match", kSubsets},
-    {kTcp, kNotYet, "hash_policy", kHashing},
     {kTcp, kNotYet, "tunneling_config", "tunnels"},
     {kTcp, kNotYet, "proxy_protocol_tlvs proxy_protocol_tlv_merge_policy",
      "writing the PROXY header"},
     {kTcp, kNotYet, "check_drain_close", "closing connections while draining"},
     {kTcp, kRefused, "on_demand", "there is no discovery of clusters on demand"},
+    {"envoy.type.v3.HashPolicy", kHonoured, "source_ip filter_state", ""},
+    {"envoy.type.v3.HashPolicy.SourceIp", kHonoured, "*", ""},
+    {"envoy.type.v3.HashPolicy.FilterState", kHonoured, "key", ""},
     {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster", kHonoured,
      "clusters", ""},
     {kTcpWeight, kHonoured, "name weight", ""},
@@ -398,8 +427,6 @@ constexpr ValueSupport kValues[] = {
      "TRANSITIVE", kIgnored, kNoSharing},
     {"envoy.config.cluster.v3.Cluster.type", "EDS", kNotYet, kXds},
     {"envoy.config.cluster.v3.Cluster.type", "ORIGINAL_DST", kNotYet, "ORIGINAL_DST clusters"},
-    {"envoy.config.cluster.v3.Cluster.lb_policy", "RING_HASH", kNotYet, kHashing},
-    {"envoy.config.cluster.v3.Cluster.lb_policy", "MAGLEV", kNotYet, kHashing},
     {"envoy.config.cluster.v3.Cluster.lb_policy", "CLUSTER_PROVIDED", kNotYet,
      "balancing by the cluster"},
 };

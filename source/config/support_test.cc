@@ -206,7 +206,8 @@ TEST(Check, SingleValuesCanBeRefused) {
   };
   EXPECT_EQ(cluster("type: STATIC"), "");
   EXPECT_TRUE(absl::StrContains(cluster("type: ORIGINAL_DST"), "clusters[0].type (lab.yaml"));
-  EXPECT_TRUE(absl::StrContains(cluster("lb_policy: MAGLEV"), "yet: hash balancing"));
+  EXPECT_TRUE(
+      absl::StrContains(cluster("lb_policy: CLUSTER_PROVIDED"), "yet: balancing by the cluster"));
 }
 
 TEST(Check, FilterWithoutConfigurationIsToldItsType) {

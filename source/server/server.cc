@@ -177,6 +177,10 @@ void Server::buildClusters(Problems& problems) {
   options.make_resolver = [this] {
     return std::make_unique<net::CaresResolver>(main_, store_->root(), std::vector<net::Address>());
   };
+  options.runtime = [this](absl::string_view key, uint64_t fallback) {
+    const runtime::Entry* const entry = runtime_->snapshot()->find(key);
+    return entry == nullptr ? fallback : entry->integer.value_or(fallback);
+  };
   options.check_host = [this](const std::string& cluster, const net::Address& host) {
     return dialsItself(cluster, host)
                ? absl::InvalidArgumentError("this is one of this proxy's own listeners: every "

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "source/base/random.h"
@@ -28,11 +30,14 @@ public:
   // One picker for one worker. Called for each list of hosts that is published and each worker;
   // what workers can share (a table) may be made once for a list and kept.
   virtual std::unique_ptr<HostPicker> makePicker(const HostListPtr& hosts) = 0;
+  // Hash balancing: the priority follows from the hash too, and the localities of a list are the
+  // picker's own affair.
+  virtual bool byHash() const { return false; }
 };
 
 // How much of a cluster's load each priority gets, by Envoy's rules (envoy-compat A.5): healthy
-// hosts first, then degraded ones, priorities in order, with `overprovisioning_percent` of slack;
-// below `panic_threshold_percent` of usable hosts all of them are used.
+// hosts first, then degraded ones, priorities in order, with overprovisioning_percent of slack;
+// below panic_threshold_percent of usable hosts all of them are used.
 // Units: percent. `panic` has one entry a priority.
 struct PriorityLoad {
   std::vector<uint32_t> healthy;
@@ -40,8 +45,13 @@ struct PriorityLoad {
   std::vector<bool> panic;
 };
 
-PriorityLoad spreadLoad(const HostSets& sets, uint32_t overprovisioning_percent,
-                        uint32_t panic_threshold_percent);
+struct SpreadRules {
+  uint32_t overprovisioning_percent = 140;
+  uint32_t panic_threshold_percent = 50;
+  bool by_weight = false; // Hosts count as much as their weight (weighted_priority_health).
+};
+
+PriorityLoad spreadLoad(const HostSets& sets, const SpreadRules& rules);
 
 // One worker's choice among all hosts of a cluster, as they were published.
 // Threads: made on main, then one worker's.
@@ -56,13 +66,19 @@ public:
   Choice pick(const LoadBalancerContext& context);
 
 private:
+  using Pickers = std::map<std::pair<const HostList*, bool>, std::shared_ptr<HostPicker>>;
   struct Share {
     uint32_t up_to_percent; // Of the dice; the shares end at 100.
     bool panic;
     std::shared_ptr<HostPicker> picker;
   };
 
+  void add(uint32_t percent, bool panic, const HostListPtr& list, BalancingPolicy& policy,
+           Pickers& pickers);
+  uint64_t dice(const LoadBalancerContext& context);
+
   std::vector<Share> shares_;
+  const bool by_hash_;
   base::Random random_;
 };
 

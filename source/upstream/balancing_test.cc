@@ -16,6 +16,7 @@ struct Described {
   uint32_t weight = 1;
   EndpointHealth health = EndpointHealth::kUnknown;
   uint32_t priority = 0;
+  std::string zone = {};
 };
 
 // Hosts are called A, B, C, ...; a choice of a balancer is a string of them.
@@ -29,12 +30,15 @@ protected:
       endpoint.health = one.health;
       LocalityConfig locality;
       locality.priority = one.priority;
+      locality.locality.zone = one.zone;
       const uint16_t port = static_cast<uint16_t>(1 + hosts.size());
       hosts.push_back(std::make_shared<Host>(endpoint, locality,
                                              *net::Address::parseIp("127.0.0.1", port), "c"));
     }
-    return makeHostSets(hosts, kTurn);
+    return makeHostSets(hosts,
+                        {.turn = kTurn, .locality_weights = weights.empty() ? nullptr : &weights});
   }
+  static Locality zone(const std::string& name) { return {"", name, ""}; }
   static char letter(const HostPtr& host) {
     return static_cast<char>('A' + host->address().port() - 1);
   }
@@ -46,7 +50,7 @@ protected:
     return text;
   }
   static Balancer balance(const HostSets& sets, BalancingPolicy& policy, uint32_t panic = 50) {
-    return Balancer(sets, spreadLoad(sets, 140, panic), policy, 1);
+    return Balancer(sets, spreadLoad(sets, {.panic_threshold_percent = panic}), policy, 1);
   }
   static std::map<char, int> shares(Balancer& balancer) {
     std::map<char, int> counts;
@@ -58,6 +62,7 @@ protected:
 
   static constexpr uint64_t kTurn = 1;
   std::vector<HostPtr> hosts;
+  LocalityWeights weights;
 };
 
 TEST_F(BalancingTest, RoundRobinTakesEachInTurn) {
@@ -167,9 +172,51 @@ TEST_F(BalancingTest, APriorityMayHaveNoHosts) {
 TEST_F(BalancingTest, WhenAllPrioritiesPanicHostsCountAlike) {
   const Described sick0 = {.health = EndpointHealth::kUnhealthy};
   const Described sick1 = {.health = EndpointHealth::kUnhealthy, .priority = 1};
-  const PriorityLoad load = spreadLoad(sets({sick0, sick1, sick1, sick1}), 140, 50);
+  const PriorityLoad load = spreadLoad(sets({sick0, sick1, sick1, sick1}), {});
   EXPECT_EQ(load.healthy, (std::vector<uint32_t>{25, 75}));
   EXPECT_EQ(load.panic, (std::vector<bool>{true, true}));
+}
+
+TEST_F(BalancingTest, LocalitiesShareByTheirWeights) {
+  const auto policy = makeRoundRobin(1);
+  weights = {{{0, zone("west")}, 3}, {{0, zone("east")}, 1}};
+  Balancer balancer =
+      balance(sets({{.zone = "west"}, {.zone = "east"}, {.zone = "east"}}), *policy);
+  std::map<char, int> counts = shares(balancer);
+  EXPECT_NEAR(counts['A'], 7500, 2);
+  EXPECT_NEAR(counts['B'], 1250, 2);
+}
+
+TEST_F(BalancingTest, ALocalityWithoutAWeightGetsNothing) {
+  const auto policy = makeRoundRobin(1);
+  weights = {{{0, zone("west")}, 3}};
+  Balancer balancer = balance(sets({{.zone = "west"}, {.zone = "east"}}), *policy);
+  EXPECT_EQ(picks(balancer, 4), "AAAA");
+}
+
+TEST_F(BalancingTest, ALocalityLosesLoadForItsSickHosts) {
+  const auto policy = makeRoundRobin(1);
+  weights = {{{0, zone("west")}, 1}, {{0, zone("east")}, 1}};
+  const Described sick = {.health = EndpointHealth::kUnhealthy, .zone = "west"};
+  Balancer balancer =
+      balance(sets({{.zone = "west"}, sick, {.zone = "east"}, {.zone = "east"}}), *policy);
+  EXPECT_NEAR(shares(balancer)['A'], 10000 * 0.7 / 1.7, 10);
+}
+
+TEST_F(BalancingTest, InPanicLocalitiesDoNotMatter) {
+  const auto policy = makeRoundRobin(1);
+  weights = {{{0, zone("west")}, 9}, {{0, zone("east")}, 1}};
+  const Described sick = {.health = EndpointHealth::kUnhealthy, .zone = "west"};
+  Balancer balancer = balance(sets({sick, sick, {.zone = "east"}}), *policy);
+  EXPECT_EQ(picks(balancer, 3), "BCA");
+}
+
+TEST_F(BalancingTest, HostsCanCountByWeight) {
+  const Described heavy = {.weight = 9};
+  const Described sick = {.health = EndpointHealth::kUnhealthy};
+  const HostSets two = sets({heavy, sick, sick, {.priority = 1}});
+  EXPECT_EQ(spreadLoad(two, {}).healthy, (std::vector<uint32_t>{46, 54}));
+  EXPECT_EQ(spreadLoad(two, {.by_weight = true}).healthy, (std::vector<uint32_t>{100, 0}));
 }
 
 TEST(Host, NamesItsFlagsAsEnvoyDoes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/upstream/cluster.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -10,6 +11,8 @@
 
 namespace culvert::upstream {
 namespace {
+
+constexpr absl::string_view kPanicThresholdKey = "upstream.healthy_panic_threshold";
 
 // STATIC: the endpoints as they are configured.
 class StaticHosts final : public HostSource {
@@ -31,8 +34,19 @@ private:
   HostSourceContext& context_;
 };
 
-std::unique_ptr<BalancingPolicy> makePolicy(const ClusterConfig& config, uint64_t seed) {
-  return config.make_policy ? config.make_policy(seed) : makeRoundRobin(seed);
+std::unique_ptr<BalancingPolicy> makePolicy(const ClusterInfo& info, uint64_t seed) {
+  const PolicyContext context{seed, *info.scope};
+  return info.config.make_policy ? info.config.make_policy(context) : makeRoundRobin(seed);
+}
+
+LocalityWeights weightsOf(const std::vector<LocalityConfig>& localities) {
+  LocalityWeights weights;
+  for (const LocalityConfig& locality : localities) {
+    if (locality.weight.has_value()) {
+      weights[{locality.priority, locality.locality}] = *locality.weight;
+    }
+  }
+  return weights;
 }
 
 } // namespace
@@ -85,8 +99,9 @@ private:
 
 Cluster::Cluster(const Services& services, ClusterConfig config, uint64_t seed)
     : services_(services), info_(makeClusterInfo(services.main, std::move(config), services.stats)),
-      random_(seed), policy_(makePolicy(info_->config, random_.next())),
-      last_updated_(services.main.clock().wallNow()), sets_(makeHostSets({}, 0)), load_(spread()) {}
+      random_(seed), policy_(makePolicy(*info_, random_.next())),
+      last_updated_(services.main.clock().wallNow()),
+      locality_weights_(weightsOf(info_->config.endpoints)), sets_(sortHosts()), load_(spread()) {}
 
 Cluster::~Cluster() = default;
 
@@ -146,15 +161,26 @@ bool Cluster::setHosts(const std::vector<HostSpec>& specs) {
   return true;
 }
 
+HostSets Cluster::sortHosts() {
+  const ClusterConfig& config = info_->config;
+  return makeHostSets(hosts_,
+                      {random_.next() >> 1, config.locality_weighted ? &locality_weights_ : nullptr,
+                       config.overprovisioning_percent});
+}
+
 PriorityLoad Cluster::spread() const {
   const ClusterConfig& config = info_->config;
-  return spreadLoad(sets_, config.overprovisioning_percent, config.panic_threshold_percent);
+  const uint64_t panic_threshold_percent =
+      services_.runtime(kPanicThresholdKey, config.panic_threshold_percent);
+  return spreadLoad(sets_, {config.overprovisioning_percent,
+                            static_cast<uint32_t>(std::min<uint64_t>(panic_threshold_percent, 100)),
+                            config.weighted_priority_health});
 }
 
 void Cluster::refreshHealth() { publish(); }
 
 void Cluster::publish() {
-  sets_ = makeHostSets(hosts_, random_.next() >> 1);
+  sets_ = sortHosts();
   load_ = spread();
   size_t healthy = 0;
   size_t degraded = 0;

@@ -27,6 +27,8 @@ public:
     event::Loop& main;
     stats::Scope& stats;
     std::function<net::DnsResolver&()> resolver;
+    // A value of the runtime, or `fallback` while it has none.
+    std::function<uint64_t(absl::string_view key, uint64_t fallback)> runtime;
   };
 
   Cluster(const Services& services, ClusterConfig config, uint64_t seed);
@@ -61,6 +63,7 @@ private:
   bool setHosts(const std::vector<HostSpec>& specs) override;
   void setInitialized() override;
   HostPtr keepHost(const HostSpec& spec, Index& old, bool& changed);
+  HostSets sortHosts();
   PriorityLoad spread() const;
   void publish();
 
@@ -71,6 +74,7 @@ private:
   const base::WallTime last_updated_;
   Events events_;
   std::vector<HostPtr> hosts_;
+  LocalityWeights locality_weights_;
   HostSets sets_;
   PriorityLoad load_;
   std::unique_ptr<HostSource> source_;

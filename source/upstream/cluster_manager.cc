@@ -86,7 +86,10 @@ struct ClusterManager::Stats {
 ClusterManager::ClusterManager(event::Loop& main, stats::Scope& stats,
                                ClusterManagerOptions options)
     : options_(std::move(options)),
-      services_{main, stats, [this]() -> net::DnsResolver& { return resolver(); }},
+      services_{main, stats, [this]() -> net::DnsResolver& { return resolver(); },
+                [this](absl::string_view key, uint64_t fallback) {
+                  return options_.runtime ? options_.runtime(key, fallback) : fallback;
+                }},
       random_(options_.seed), stats_(std::make_unique<Stats>(stats)) {}
 
 ClusterManager::~ClusterManager() = default;

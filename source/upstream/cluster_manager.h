@@ -20,6 +20,8 @@ struct ClusterManagerOptions {
   uint64_t seed = 0;
   // Makes what DNS clusters ask, when the first one does; null: c-ares with the system's servers.
   std::function<std::unique_ptr<net::DnsResolver>()> make_resolver;
+  // A value of the runtime, or `fallback` while it has none; null: it never has.
+  std::function<uint64_t(absl::string_view key, uint64_t fallback)> runtime;
   // Says why a configured host must not be dialled (it is the listener that would dial it), if so.
   std::function<absl::Status(const std::string& cluster, const net::Address& host)> check_host;
 };

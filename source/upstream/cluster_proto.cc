@@ -144,8 +144,7 @@ CircuitBreakerConfig parseBreakers(const CircuitBreakers& proto) {
 }
 
 // The policy of lb_policy and the fields beside it.
-absl::StatusOr<PolicyMaker> parseOldPolicy(const Cluster& proto,
-                                           const registry::Registry& registry) {
+absl::StatusOr<Balancing> parseOldPolicy(const Cluster& proto, const registry::Registry& registry) {
   if (proto.lb_policy() == Cluster::CLUSTER_PROVIDED) {
     return errorAt("lb_policy",
                    absl::StrCat("cluster manager: cluster provided LB specified but cluster '",
@@ -162,11 +161,12 @@ absl::StatusOr<PolicyMaker> parseOldPolicy(const Cluster& proto,
   }
   const std::unique_ptr<Message> config = factory->newConfig();
   factory->takeOver(proto, *config);
-  return factory->create(*config);
+  absl::StatusOr<Balancing> balancing = factory->create(*config);
+  return balancing.ok() ? balancing : within(absl::StrCat(name, "_lb_config"), balancing.status());
 }
 
 // load_balancing_policy: the first of its policies that is built in.
-absl::StatusOr<PolicyMaker> parsePolicy(const Cluster& proto, const registry::Registry& registry) {
+absl::StatusOr<Balancing> parsePolicy(const Cluster& proto, const registry::Registry& registry) {
   if (!proto.has_load_balancing_policy()) {
     return proto.lb_policy() == Cluster::LOAD_BALANCING_POLICY_CONFIG
                ? errorAt("load_balancing_policy",
@@ -189,8 +189,8 @@ absl::StatusOr<PolicyMaker> parsePolicy(const Cluster& proto, const registry::Re
     if (!config.ok()) {
       return config.status();
     }
-    absl::StatusOr<PolicyMaker> maker = factory->create(**config);
-    return maker.ok() ? maker : within(path, maker.status());
+    absl::StatusOr<Balancing> balancing = factory->create(**config);
+    return balancing.ok() ? balancing : within(path, balancing.status());
   }
   return errorAt("load_balancing_policy.policies",
                  absl::StrCat("cluster: didn't find a registered load balancer factory "
@@ -274,6 +274,7 @@ void parsePlain(const Cluster& proto, ClusterConfig& config) {
     config.overprovisioning_percent =
         proto.load_assignment().policy().overprovisioning_factor().value();
   }
+  config.weighted_priority_health = proto.load_assignment().policy().weighted_priority_health();
   if (proto.has_wait_for_warm_on_init()) {
     config.wait_for_warm_on_init = proto.wait_for_warm_on_init().value();
   }
@@ -285,11 +286,12 @@ absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context
   if (!status.ok()) {
     return status;
   }
-  absl::StatusOr<PolicyMaker> policy = parsePolicy(proto, context.registry);
+  absl::StatusOr<Balancing> policy = parsePolicy(proto, context.registry);
   if (!policy.ok()) {
     return policy.status();
   }
-  config.make_policy = *std::move(policy);
+  config.make_policy = std::move(policy->make);
+  config.locality_weighted = policy->locality_weighted;
   if (proto.has_transport_socket()) {
     auto transport = parseTransport(proto.transport_socket(), context.registry);
     if (!transport.ok()) {

@@ -10,6 +10,7 @@
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "source/stats/store.h"
 #include "source/upstream/balancing.h"
 #include "source/upstream/factories.h"
 
@@ -55,10 +56,14 @@ protected:
     EXPECT_TRUE(config.ok()) << config.status();
     return config.ok() ? *std::move(config) : ClusterConfig();
   }
+  std::unique_ptr<BalancingPolicy> makePolicy(const ClusterConfig& config) {
+    return config.make_policy(PolicyContext{1, store.root()});
+  }
   std::string error(const std::string& text) {
     return std::string(tryParse(text).status().message());
   }
 
+  stats::Store store{1, {}};
   registry::Registry registry;
   const envoy::config::core::v3::BindConfig* default_bind = nullptr;
 };
@@ -185,15 +190,14 @@ TEST_F(ClusterProtoTest, ATypedPolicyWinsOverLbPolicy) {
       envoy::extensions::load_balancing_policies::random::v3::Random());
   const absl::StatusOr<ClusterConfig> config = parseCluster(proto, {registry});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_NE(config->make_policy(1), nullptr);
+  EXPECT_NE(makePolicy(*config), nullptr);
 }
 
 // Every way to say which policy, and how it is refused.
 TEST_F(ClusterProtoTest, SaysWhichPoliciesItHas) {
-  for (const char* policy : {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"}) {
-    EXPECT_NE(parse(std::string("lb_policy: ") + policy).make_policy(1), nullptr) << policy;
+  for (const char* policy : {"ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV"}) {
+    EXPECT_NE(makePolicy(parse(std::string("lb_policy: ") + policy)), nullptr) << policy;
   }
-  EXPECT_EQ(error("lb_policy: MAGLEV"), "lb_policy: MAGLEV is not built in");
   EXPECT_EQ(error("lb_policy: CLUSTER_PROVIDED"),
             "lb_policy: cluster manager: cluster provided LB specified but cluster 'c' did not "
             "provide one. Check cluster documentation.");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +15,9 @@
 #include "source/net/metadata.h"
 #include "source/net/socket.h"
 
+namespace culvert::stats {
+class Scope;
+}
 namespace google::protobuf {
 class Message;
 }
@@ -40,7 +44,7 @@ struct Locality {
   std::string zone;
   std::string sub_zone;
 
-  friend bool operator==(const Locality&, const Locality&) = default;
+  friend auto operator<=>(const Locality&, const Locality&) = default;
 };
 
 struct EndpointConfig {
@@ -49,6 +53,7 @@ struct EndpointConfig {
   uint16_t port = 0; // Of what `dns_name` resolves to.
   std::string hostname;
   std::string endpoint_id; // Of an internal address.
+  std::string hash_key;    // What stands for it in hash balancing; empty: its address.
   EndpointHealth health = EndpointHealth::kUnknown;
   uint32_t weight = 1;
   bool canary = false;
@@ -80,8 +85,15 @@ struct CircuitBreakerConfig {
 
 // How a cluster finds its hosts; made on main once for each cluster.
 using HostSourceMaker = std::function<std::unique_ptr<HostSource>(HostSourceContext&)>;
-// How a cluster chooses among them; `seed` makes each process start elsewhere.
-using PolicyMaker = std::function<std::unique_ptr<BalancingPolicy>(uint64_t seed)>;
+
+// What a cluster gives to its policy. Lifetime: `scope` outlives the policy.
+struct PolicyContext {
+  uint64_t seed = 0;   // Makes each process start elsewhere.
+  stats::Scope& scope; // cluster.<name>.
+};
+
+// How a cluster chooses among them.
+using PolicyMaker = std::function<std::unique_ptr<BalancingPolicy>(const PolicyContext&)>;
 
 // One cluster, checked and with all defaults applied. Kinds of clusters, policies and transport
 // sockets have put what is theirs into the makers, so that a new kind changes nothing here.
@@ -94,8 +106,10 @@ struct ClusterConfig {
   uint32_t per_connection_buffer_limit_bytes = net::Connection::kReadLimitBytes;
   net::ConnectOptions connect; // upstream_bind_config, keepalive.
   CircuitBreakerConfig breakers;
-  uint32_t panic_threshold_percent = 50;
+  uint32_t panic_threshold_percent = 50; // Unless the runtime says otherwise.
   uint32_t overprovisioning_percent = 140;
+  bool weighted_priority_health = false; // Hosts count by their weight when load is spread.
+  bool locality_weighted = false;        // Within a priority, localities share by their weights.
   bool wait_for_warm_on_init = true;
   std::vector<LocalityConfig> endpoints;
   HostSourceMaker make_hosts;                        // Null: `endpoints` as they are.

@@ -5,32 +5,30 @@
 #include <cstdint>
 #include <vector>
 
-#include "source/upstream/host.h"
-
 namespace culvert::upstream {
 
-// Earliest deadline first over the hosts of a list: each is due 1 / weight after its last turn;
-// those that are due together come in the order in which they were put back. Weights 3:2:1 settle
-// to the period CBAABA and 5:7:3 to BABCABBACBABCAB, as Envoy's do.
-// Threads: one. Lifetime: borrows the list.
-class DeadlineSchedule {
+// Earliest deadline first over hosts, or over localities: each is due 1 / weight after its last
+// turn; those that are due together come in the order in which they were put back. Weights 3:2:1
+// settle to the period CBAABA and 5:7:3 to BABCABBACBABCAB, as Envoy's do. Threads: one. Lifetime:
+// borrows the list.
+template <class Item> class DeadlineSchedule {
 public:
-  // `weigh` gives a host's weight, a double above 0.
-  template <class Weigh> DeadlineSchedule(const std::vector<HostPtr>& hosts, const Weigh& weigh) {
-    for (const HostPtr& host : hosts) {
-      due_.push_back({1.0 / weigh(*host), order_++, 0.0, 1.0, weigh(*host), &host});
+  // `weigh` gives an item's weight, a double above 0.
+  template <class Weigh> DeadlineSchedule(const std::vector<Item>& items, const Weigh& weigh) {
+    for (const Item& item : items) {
+      due_.push_back({1.0 / weigh(item), order_++, 0.0, 1.0, weigh(item), &item});
     }
     std::make_heap(due_.begin(), due_.end(), isLater);
   }
 
-  // The next host, put back with the weight that it has now. There must be one.
-  template <class Weigh> const HostPtr& next(const Weigh& weigh) {
+  // The next one, put back with the weight that it has now. There must be one.
+  template <class Weigh> const Item& next(const Weigh& weigh) {
     std::pop_heap(due_.begin(), due_.end(), isLater);
     Turn& turn = due_.back();
-    const HostPtr& host = *turn.host;
-    turn.putBack(weigh(*host), order_++);
+    const Item& item = *turn.item;
+    turn.putBack(weigh(item), order_++);
     std::push_heap(due_.begin(), due_.end(), isLater);
-    return host;
+    return item;
   }
 
 private:
@@ -53,7 +51,7 @@ private:
     double since; // When it got the weight that it has,
     double turns; // and how many it had with it, the next one included.
     double weight;
-    const HostPtr* host;
+    const Item* item;
   };
   static bool isLater(const Turn& a, const Turn& b) {
     return a.deadline > b.deadline || (a.deadline == b.deadline && a.order > b.order);

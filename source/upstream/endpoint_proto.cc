@@ -39,14 +39,15 @@ EndpointHealth healthOf(core::HealthStatus status) {
   }
 }
 
-// The metadata's envoy.lb/canary: only shown, in /clusters.
-bool isCanary(const core::Metadata& metadata) {
+// What the metadata has of `name` for load balancers; nothing is an empty value.
+const google::protobuf::Value& lbValue(const core::Metadata& metadata, const char* name) {
   const auto filter = metadata.filter_metadata().find("envoy.lb");
   if (filter == metadata.filter_metadata().end()) {
-    return false;
+    return google::protobuf::Value::default_instance();
   }
-  const auto field = filter->second.fields().find("canary");
-  return field != filter->second.fields().end() && field->second.bool_value();
+  const auto field = filter->second.fields().find(name);
+  return field == filter->second.fields().end() ? google::protobuf::Value::default_instance()
+                                                : field->second;
 }
 
 absl::Status parseName(const core::Address& proto, EndpointConfig& config) {
@@ -81,7 +82,8 @@ absl::StatusOr<EndpointConfig> parseEndpoint(const endpoint::LbEndpoint& proto, 
   config.weight =
       proto.has_load_balancing_weight() ? proto.load_balancing_weight().value() : config.weight;
   if (proto.has_metadata()) {
-    config.canary = isCanary(proto.metadata());
+    config.canary = lbValue(proto.metadata(), "canary").bool_value(); // Only shown, in /clusters.
+    config.hash_key = lbValue(proto.metadata(), "hash_key").string_value();
     config.metadata = std::make_shared<core::Metadata>(proto.metadata());
     config.log_metadata = access_log::toMetadata(proto.metadata());
   }

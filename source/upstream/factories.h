@@ -30,10 +30,16 @@ public:
                                  ClusterConfig& config) const = 0;
 };
 
+// What a load balancer's message says.
+struct Balancing {
+  PolicyMaker make;
+  bool locality_weighted = false; // Localities share by their weights.
+};
+
 // Registry category kLoadBalancer.
 class LoadBalancerFactory : public registry::Factory {
 public:
-  virtual absl::StatusOr<PolicyMaker> create(const google::protobuf::Message& config) const = 0;
+  virtual absl::StatusOr<Balancing> create(const google::protobuf::Message& config) const = 0;
   // Says in `config` what the older fields beside lb_policy say.
   virtual void takeOver(const envoy::config::cluster::v3::Cluster& cluster,
                         google::protobuf::Message& config) const {
@@ -48,8 +54,8 @@ public:
   create(const google::protobuf::Message& config) const = 0;
 };
 
-// STATIC, STRICT_DNS, LOGICAL_DNS and envoy.clusters.dns; round_robin, least_request and random;
-// raw_buffer.
+// STATIC, STRICT_DNS, LOGICAL_DNS and envoy.clusters.dns; round_robin, least_request, random,
+// ring_hash and maglev; raw_buffer.
 void registerBuiltIn(registry::Registry& registry);
 
 } // namespace culvert::upstream

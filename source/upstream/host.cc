@@ -15,8 +15,6 @@ constexpr uint32_t kUnhealthyFlags =
     kFailedActiveHc | kFailedOutlierCheck | kFailedEdsHealth | kEdsStatusDraining;
 constexpr uint32_t kDegradedFlags =
     kDegradedActiveHc | kDegradedEdsHealth | kDegradedOutlierDetection;
-constexpr uint32_t kExcludedFlags =
-    kPendingActiveHc | kExcludedViaImmediateHcFail | kEdsStatusDraining;
 constexpr uint32_t kEdsFlags = kFailedEdsHealth | kDegradedEdsHealth | kEdsStatusDraining;
 
 constexpr absl::string_view kFlagNames[] = {
@@ -58,51 +56,20 @@ bool sameMessage(const google::protobuf::Message* a, const google::protobuf::Mes
                     google::protobuf::util::MessageDifferencer::Equals(*a, *b));
 }
 
-HostListPtr makeList(std::vector<HostPtr> hosts, uint64_t turn) {
-  auto list = std::make_shared<HostList>();
-  list->hosts = std::move(hosts);
-  list->turn = turn;
-  return list;
-}
-
-HostSet makeHostSet(std::vector<HostPtr> hosts, uint64_t turn) {
-  HostSet set;
-  std::vector<HostPtr> healthy;
-  std::vector<HostPtr> degraded;
-  for (const HostPtr& host : hosts) {
-    set.excluded += (host->healthFlags() & kExcludedFlags) != 0;
-    switch (host->health()) {
-    case HostHealth::kHealthy:
-      healthy.push_back(host);
-      break;
-    case HostHealth::kDegraded:
-      degraded.push_back(host);
-      break;
-    case HostHealth::kUnhealthy:
-      break;
-    }
-  }
-  const bool all_healthy = healthy.size() == hosts.size();
-  set.all = makeList(std::move(hosts), turn);
-  set.healthy = all_healthy ? set.all : makeList(std::move(healthy), turn);
-  set.degraded = makeList(std::move(degraded), turn);
-  return set;
-}
-
 } // namespace
 
 Host::Host(const EndpointConfig& endpoint, const LocalityConfig& locality, net::Address address,
            const std::string& cluster)
     : description_(describe(endpoint, std::move(address), cluster)),
       locality_(std::make_shared<Locality>(locality.locality)), metadata_(endpoint.metadata),
-      state_(std::make_shared<HostState>()), priority_(locality.priority),
-      canary_(endpoint.canary) {
+      state_(std::make_shared<HostState>()), hash_key_(endpoint.hash_key),
+      priority_(locality.priority), canary_(endpoint.canary) {
   update(endpoint);
 }
 
 Host::Host(const Host& previous, net::Address address)
     : locality_(previous.locality_), metadata_(previous.metadata_), state_(previous.state_),
-      priority_(previous.priority_), canary_(previous.canary_) {
+      hash_key_(previous.hash_key_), priority_(previous.priority_), canary_(previous.canary_) {
   auto description = std::make_shared<net::HostDescription>(*previous.description_);
   description->address = std::move(address);
   description_ = std::move(description);
@@ -125,6 +92,19 @@ std::string Host::healthFlagsText() const {
     }
   }
   return text.empty() ? "healthy" : text;
+}
+
+std::string Host::hashKey(bool by_hostname) const {
+  if (!hash_key_.empty()) {
+    return hash_key_;
+  }
+  return by_hostname && !description_->hostname.empty() ? description_->hostname
+                                                        : address().toString();
+}
+
+bool Host::excluded() const {
+  return (healthFlags() & (kPendingActiveHc | kExcludedViaImmediateHcFail | kEdsStatusDraining)) !=
+         0;
 }
 
 bool Host::sameAs(const EndpointConfig& endpoint, const LocalityConfig& locality,
@@ -151,22 +131,6 @@ void Host::setFlag(HealthFlag flag, bool on) {
   } else {
     state_->health_flags.fetch_and(~static_cast<uint32_t>(flag), std::memory_order_relaxed);
   }
-}
-
-HostSets makeHostSets(const std::vector<HostPtr>& hosts, uint64_t turn) {
-  uint32_t last_priority = 0;
-  for (const HostPtr& host : hosts) {
-    last_priority = std::max(last_priority, host->priority());
-  }
-  std::vector<std::vector<HostPtr>> by_priority(last_priority + 1);
-  for (const HostPtr& host : hosts) {
-    by_priority[host->priority()].push_back(host);
-  }
-  HostSets sets;
-  for (std::vector<HostPtr>& group : by_priority) {
-    sets.push_back(makeHostSet(std::move(group), turn));
-  }
-  return sets;
 }
 
 } // namespace culvert::upstream

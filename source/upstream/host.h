@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "source/net/connection_info.h"
@@ -60,12 +62,16 @@ public:
   const Locality& locality() const { return *locality_; }
   uint32_t priority() const { return priority_; }
   bool canary() const { return canary_; }
+  // What hash balancing hashes for this host.
+  std::string hashKey(bool by_hostname) const;
   const google::protobuf::Message* metadata() const { return metadata_.get(); }
   HostState& state() const { return *state_; }
 
   uint32_t weight() const { return state_->weight.load(std::memory_order_relaxed); }
   uint32_t healthFlags() const { return state_->health_flags.load(std::memory_order_relaxed); }
   HostHealth health() const;
+  // Neither present nor missing when load is spread.
+  bool excluded() const;
   // "healthy", or the flags that are set, each behind a slash.
   std::string healthFlagsText() const;
 
@@ -81,20 +87,30 @@ private:
   std::shared_ptr<const Locality> locality_;
   std::shared_ptr<const google::protobuf::Message> metadata_;
   std::shared_ptr<HostState> state_;
+  std::string hash_key_;
   uint32_t priority_;
   bool canary_;
 };
 
 using HostPtr = std::shared_ptr<Host>;
 
+struct HostList;
+using HostListPtr = std::shared_ptr<const HostList>;
+
+// The hosts of one locality in a list.
+struct LocalityHosts {
+  HostListPtr hosts;
+  uint32_t weight; // As configured; 0: it gets nothing.
+  double share;    // The weight, less what it loses for hosts that are not fit.
+};
+
 // Hosts that one picker chooses among. Immutable but for `turn`, the rotation that all workers'
 // round robins share, so that a cluster is used evenly however connections fall on workers.
 struct HostList {
   std::vector<HostPtr> hosts;
+  std::vector<LocalityHosts> localities; // Empty unless they share by weight.
   alignas(64) mutable std::atomic<uint64_t> turn{0};
 };
-
-using HostListPtr = std::shared_ptr<const HostList>;
 
 // The hosts of one priority as they were at one moment. Lists that are equal are one.
 struct HostSet {
@@ -102,12 +118,25 @@ struct HostSet {
   HostListPtr healthy;
   HostListPtr degraded;
   uint32_t excluded = 0; // Neither counted as present nor as missing when load is spread.
+
+  // All hosts but the excluded ones.
+  size_t counted() const { return all->hosts.size() - excluded; }
 };
 
 // By priority; there is always a first.
 using HostSets = std::vector<HostSet>;
 
-// Sorts hosts by priority and health. `turn` is where rotations begin.
-HostSets makeHostSets(const std::vector<HostPtr>& hosts, uint64_t turn);
+// Weights of localities by priority, where the configuration gives any.
+using LocalityWeights = std::map<std::pair<uint32_t, Locality>, uint32_t>;
+
+struct HostSetOptions {
+  uint64_t turn = 0; // Where rotations begin.
+  // Null: localities do not matter.
+  const LocalityWeights* locality_weights = nullptr;
+  uint32_t overprovisioning_percent = 140; // What a locality may miss before it loses load.
+};
+
+// Sorts hosts by priority and health, and by locality where those have weights.
+HostSets makeHostSets(const std::vector<HostPtr>& hosts, const HostSetOptions& options);
 
 } // namespace culvert::upstream

@@ -18,7 +18,7 @@ bool equalWeights(const std::vector<HostPtr>& hosts) {
 
 uint32_t busy(const Host& host) { return host.state().rq_active.load(std::memory_order_relaxed); }
 
-double weightOf(const Host& host) { return host.weight(); }
+double weightOf(const HostPtr& host) { return host->weight(); }
 
 class Rotation final : public HostPicker {
 public:
@@ -51,7 +51,7 @@ public:
 private:
   const HostListPtr list_;
   const Weigh weigh_;
-  DeadlineSchedule schedule_;
+  DeadlineSchedule<HostPtr> schedule_;
 };
 
 class RoundRobin final : public BalancingPolicy {
@@ -63,7 +63,7 @@ public:
       return std::make_unique<Rotation>(list);
     }
     const uint64_t skip = random_.below(list->hosts.size());
-    return std::make_unique<ByDeadline<double (*)(const Host&)>>(list, weightOf, skip);
+    return std::make_unique<ByDeadline<double (*)(const HostPtr&)>>(list, weightOf, skip);
   }
 
 private:
@@ -117,12 +117,12 @@ private:
 
 struct BiasedWeight {
   double bias;
-  double operator()(const Host& host) const {
-    const double load = busy(host) + 1.0;
+  double operator()(const HostPtr& host) const {
+    const double load = busy(*host) + 1.0;
     if (bias == 1.0) { // The default, without the cost of pow.
-      return host.weight() / load;
+      return host->weight() / load;
     }
-    return bias == 0.0 ? host.weight() : host.weight() / std::pow(load, bias);
+    return bias == 0.0 ? host->weight() : host->weight() / std::pow(load, bias);
   }
 };
 

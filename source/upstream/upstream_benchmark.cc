@@ -26,12 +26,12 @@ HostSets makeHosts(bool weighted) {
     endpoint.weight = weighted ? static_cast<uint32_t>(1 + i % 7) : 1;
     hosts.push_back(std::make_shared<Host>(endpoint, LocalityConfig(), address(i), "c"));
   }
-  return makeHostSets(hosts, 0);
+  return makeHostSets(hosts, {});
 }
 
 void pick(benchmark::State& state, BalancingPolicy& policy, bool weighted) {
   const HostSets sets = makeHosts(weighted);
-  Balancer balancer(sets, spreadLoad(sets, 140, 50), policy, 1);
+  Balancer balancer(sets, spreadLoad(sets, {}), policy, 1);
   const LoadBalancerContext context;
   for (auto _ : state) {
     benchmark::DoNotOptimize(balancer.pick(context));

@@ -24,6 +24,17 @@ absl::Status checkConnectMode(const Proto& proto) {
   return absl::OkStatus();
 }
 
+// The first one counts.
+HashPolicy readHashPolicy(const Proto& proto) {
+  if (proto.hash_policy().empty()) {
+    return {};
+  }
+  const auto& policy = proto.hash_policy(0);
+  return policy.has_source_ip()
+             ? HashPolicy{HashPolicy::Kind::kSourceIp, ""}
+             : HashPolicy{HashPolicy::Kind::kFilterState, policy.filter_state().key()};
+}
+
 } // namespace
 
 Stats::Stats(stats::Scope& scope)
@@ -80,6 +91,7 @@ absl::StatusOr<std::shared_ptr<const Config>> Config::create(const Proto& proto,
     config->duration_jitter_ =
         proto.max_downstream_connection_duration_jitter_percentage().value() / 100;
   }
+  config->hash_policy = readHashPolicy(proto);
   if (proto.has_max_early_data_bytes()) {
     config->max_early_data_bytes = proto.max_early_data_bytes().value();
   }

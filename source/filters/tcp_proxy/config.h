@@ -41,6 +41,14 @@ struct Stats {
 // When the upstream connection is begun.
 enum class ConnectWhen { kAtOnce, kAtFirstByte };
 
+// What connections have in common that shall reach the same host of a hashing cluster.
+struct HashPolicy {
+  enum class Kind : uint8_t { kNone, kSourceIp, kFilterState };
+
+  Kind kind = Kind::kNone;
+  std::string key; // Of filter state.
+};
+
 // A tcp_proxy entry of a chain. Threads: built on main, then read-only on all workers.
 class Config : public std::enable_shared_from_this<Config> {
 public:
@@ -64,6 +72,7 @@ public:
   ConnectWhen connect_when = ConnectWhen::kAtOnce;
   // How many bytes to read before the upstream connection is there; nothing: none are read.
   std::optional<uint32_t> max_early_data_bytes;
+  HashPolicy hash_policy;
   access_log::Loggers access_logs;
   std::optional<base::Duration> log_flush_interval;
   bool log_at_start = false;

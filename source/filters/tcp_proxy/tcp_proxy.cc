@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "source/base/hash.h"
 #include "source/base/log.h"
 #include "source/event/timer_heap.h"
 #include "source/filter_api/filter.h"
@@ -73,6 +74,7 @@ private:
   void onUpstreamSpliced(size_t bytes) override { countSent(bytes); }
 
   const ConnectionInfo* downstream() const override { return info_; }
+  std::optional<uint64_t> hashKey() const override;
 
   void pickCluster();
   void connect();
@@ -166,6 +168,22 @@ void TcpProxy::pickCluster() {
   }
   named_cluster_ = std::make_unique<const std::string>(named->serialize());
   cluster_name_ = named_cluster_.get();
+}
+
+std::optional<uint64_t> TcpProxy::hashKey() const {
+  switch (config_.hash_policy.kind) {
+  case HashPolicy::Kind::kNone:
+    break;
+  case HashPolicy::Kind::kSourceIp:
+    return info_->remote.isIp() ? std::optional(base::xxHash64(info_->remote.ipString()))
+                                : std::nullopt;
+  case HashPolicy::Kind::kFilterState: {
+    const net::FilterState* const state = info_->filter_state.get();
+    const auto* const object = state == nullptr ? nullptr : state->find(config_.hash_policy.key);
+    return object == nullptr ? std::nullopt : std::optional(base::xxHash64(object->serialize()));
+  }
+  }
+  return std::nullopt;
 }
 
 void TcpProxy::connect() {
