@@ -158,9 +158,9 @@ constexpr FieldSupport kListenerFields[] = {
      "address socket_options tcp_keepalive", ""},
     {"envoy.config.core.v3.SocketOptionsOverride", kHonoured, "socket_options", ""},
     {kChain, kHonoured,
-     "filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name",
+     "filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name "
+     "use_proxy_proto",
      ""},
-    {kChain, kNotYet, "use_proxy_proto", "reading the PROXY header"},
     {kMatch, kHonoured,
      "destination_port prefix_ranges direct_source_prefix_ranges source_type source_prefix_ranges "
      "source_ports transport_protocol server_names application_protocols",
@@ -410,6 +410,7 @@ constexpr FieldSupport kFilterFields[] = {
     {"envoy.type.matcher.v3.MetadataMatcher", kHonoured, "*", ""},
     {"envoy.type.matcher.v3.FilterStateMatcher", kHonoured, "*", ""},
     {"envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", kHonoured, "*", ""},
+    {"envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol", kHonoured, "*", ""},
     {"envoy.extensions.filters.network.sni_cluster.v3.SniCluster", kHonoured, "*", ""},
     {kTlsInspector, kHonoured,
      "initial_read_buffer_size max_client_hello_size "

@@ -4,9 +4,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include <algorithm>
-#include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,6 +16,7 @@
 #include "source/access_log/metadata_proto.h"
 #include "source/base/random.h"
 #include "source/config/validate.h"
+#include "source/server/listener_filters_proto.h"
 
 namespace culvert::server {
 namespace {
@@ -29,11 +27,6 @@ namespace listener = envoy::config::listener::v3;
 using config::Problems;
 
 constexpr int kBacklogDefault = 4096; // The kernel's net.core.somaxconn caps it.
-constexpr std::chrono::seconds kListenerFiltersTimeout(15);
-
-base::Duration toDuration(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
 
 std::string at(absl::string_view path, absl::string_view field) {
   return absl::StrCat(path, ".", field);
@@ -263,93 +256,6 @@ void readChains(const listener::Listener& proto, absl::string_view path, Factory
     config.default_filter_chain = readChain(proto.default_filter_chain(),
                                             at(path, "default_filter_chain"), context, problems);
   }
-}
-
-using Disabled = std::function<bool(const net::Address& local)>;
-using Predicate = listener::ListenerFilterChainMatchPredicate;
-
-std::vector<Disabled> readPredicates(const google::protobuf::RepeatedPtrField<Predicate>& rules);
-
-// Null for what its constraints refuse.
-Disabled readPredicate(const Predicate& proto) {
-  switch (proto.rule_case()) {
-  case Predicate::kOrMatch:
-    return [rules = readPredicates(proto.or_match().rules())](const net::Address& local) {
-      return std::any_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule(local); });
-    };
-  case Predicate::kAndMatch:
-    return [rules = readPredicates(proto.and_match().rules())](const net::Address& local) {
-      return std::all_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule(local); });
-    };
-  case Predicate::kNotMatch:
-    return [rule = readPredicate(proto.not_match())](const net::Address& local) {
-      return !rule(local);
-    };
-  case Predicate::kAnyMatch:
-    return [](const net::Address&) { return true; };
-  case Predicate::kDestinationPortRange:
-    return [range = proto.destination_port_range()](const net::Address& local) {
-      return local.isIp() && local.port() >= range.start() && local.port() < range.end();
-    };
-  case Predicate::RULE_NOT_SET:
-    break;
-  }
-  return nullptr;
-}
-
-std::vector<Disabled> readPredicates(const google::protobuf::RepeatedPtrField<Predicate>& rules) {
-  std::vector<Disabled> read;
-  for (const Predicate& rule : rules) {
-    read.push_back(readPredicate(rule));
-  }
-  return read;
-}
-
-std::shared_ptr<const ListenerFilterConfig>
-readListenerFilter(const listener::ListenerFilter& proto, const std::string& path,
-                   FactoryContext& context, Problems& problems) {
-  const std::string type = config::typeOf(proto.typed_config());
-  const auto* const factory =
-      context.registry.find<ListenerFilterFactory>(registry::Category::kListenerFilter, type);
-  if (factory == nullptr) {
-    problems.error(path, "there is no such listener filter",
-                   absl::StrCat("Didn't find a registered implementation for '", proto.name(),
-                                "' with type URL: '", type, "'"));
-    return nullptr;
-  }
-  const std::unique_ptr<google::protobuf::Message> message = factory->newConfig();
-  const std::string inside = at(path, "typed_config");
-  if (!config::unpack(proto.typed_config(), inside, *message, problems)) {
-    return nullptr;
-  }
-  auto created = factory->create(*message, context);
-  if (!created.ok()) {
-    problems.errorFrom(created.status(), inside);
-    return nullptr;
-  }
-  return *std::move(created);
-}
-
-void readListenerFilters(const listener::Listener& proto, absl::string_view path,
-                         FactoryContext& context, Problems& problems, ListenerConfig& config) {
-  for (int i = 0; i < proto.listener_filters_size(); i++) {
-    const listener::ListenerFilter& filter = proto.listener_filters(i);
-    auto read = readListenerFilter(filter, at(path, "listener_filters", i), context, problems);
-    if (read != nullptr) {
-      config.listener_filters.push_back(
-          {std::move(read),
-           filter.has_filter_disabled() ? readPredicate(filter.filter_disabled()) : nullptr});
-    }
-  }
-  config.listener_filters_timeout = kListenerFiltersTimeout;
-  if (proto.has_listener_filters_timeout()) {
-    config.listener_filters_timeout = toDuration(proto.listener_filters_timeout());
-  }
-  if (config.listener_filters_timeout == base::Duration(0)) {
-    config.listener_filters_timeout.reset();
-  }
-  config.continue_on_listener_filters_timeout = proto.continue_on_listener_filters_timeout();
-  config.use_original_dst = proto.use_original_dst().value();
 }
 
 void readAccessLogs(const listener::Listener& proto, absl::string_view path,
