@@ -410,6 +410,7 @@ constexpr FieldSupport kFilterFields[] = {
     {"envoy.type.matcher.v3.MetadataMatcher", kHonoured, "*", ""},
     {"envoy.type.matcher.v3.FilterStateMatcher", kHonoured, "*", ""},
     {"envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", kHonoured, "*", ""},
+    {"envoy.extensions.filters.listener.original_dst.v3.OriginalDst", kHonoured, "*", ""},
     {"envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol", kHonoured, "*", ""},
     {"envoy.extensions.filters.network.sni_cluster.v3.SniCluster", kHonoured, "*", ""},
     {kTlsInspector, kHonoured,

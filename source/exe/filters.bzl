@@ -5,6 +5,7 @@ STOCK_FILTERS = [
     "//source/filters/direct_response",
     "//source/filters/echo",
     "//source/filters/local_ratelimit",
+    "//source/filters/original_dst",
     "//source/filters/proxy_protocol",
     "//source/filters/rbac",
     "//source/filters/set_filter_state",

@@ -30,6 +30,7 @@ public:
     remove();
     return false;
   }
+  void add() { open_.fetch_add(1, std::memory_order_relaxed); } // Whatever the limit.
   void remove() { open_.fetch_sub(1, std::memory_order_relaxed); }
   uint64_t open() const { return open_.load(std::memory_order_relaxed); }
 

@@ -115,7 +115,8 @@ void WorkerListener::uncount() {
 
 void WorkerListener::open(net::Fd fd, const net::Address& peer, const net::Address& bound) {
   ConnectionInfo info = describe(fd, peer, bound);
-  filterOrEstablish(std::move(fd), info);
+  static const auto* const nothing_detected = new Detected;
+  filterOrEstablish(std::move(fd), info, *nothing_detected);
 }
 
 ConnectionInfo WorkerListener::describe(const net::Fd& fd, const net::Address& peer,
@@ -127,9 +128,13 @@ ConnectionInfo WorkerListener::describe(const net::Fd& fd, const net::Address& p
   info.remote = info.direct_remote = peer;
   // Only a socket bound to any address does not know where its connections came in.
   info.local = info.direct_local = bound.isAny() ? net::Address::localOf(fd.get()) : bound;
+  own(info);
+  return info;
+}
+
+void WorkerListener::own(ConnectionInfo& info) const {
   info.listener = &listener_->config();
   info.logged = !listener_->config().access_logs.empty();
-  return info;
 }
 
 void WorkerListener::establish(net::Fd fd, ConnectionInfo& info, const Detected& detected) {

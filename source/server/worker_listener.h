@@ -28,9 +28,9 @@ public:
 
   // A connection that another worker accepted; it is already counted for this one.
   void adopt(net::Fd fd, const net::Address& peer);
-  // A connection that another listener of this worker accepted, and which was on its way to
-  // `restored`; not counted for this one yet.
-  void adoptRestored(net::Fd fd, const net::Address& peer, const net::Address& restored);
+  // A connection that another listener of this worker accepted, with what its filters found; not
+  // counted for this one yet.
+  void adoptRestored(net::Fd fd, ConnectionInfo info, const Detected& detected);
 
 private:
   // One listening socket.
@@ -48,8 +48,9 @@ private:
   void onAccepted(net::Fd fd, const net::Address& peer, const net::Address& bound);
   void open(net::Fd fd, const net::Address& peer, const net::Address& bound);
   ConnectionInfo describe(const net::Fd& fd, const net::Address& peer, const net::Address& bound);
-  void filterOrEstablish(net::Fd fd, ConnectionInfo& info);
-  void filter(net::Fd fd, ConnectionInfo info);
+  void own(ConnectionInfo& info) const;
+  void filterOrEstablish(net::Fd fd, ConnectionInfo& info, const Detected& detected);
+  void filter(net::Fd fd, ConnectionInfo info, const Detected& detected);
   std::unique_ptr<ListenerStage> takeStage(ListenerStage& stage);
   void onStageEnd(ListenerStage& stage, StageEnd end) override;
   void leaveStage(ListenerStage& stage, StageEnd end);

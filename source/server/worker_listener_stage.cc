@@ -8,39 +8,31 @@
 #include "source/server/worker_listener.h"
 
 namespace culvert::server {
-namespace {
 
-// Of a connection that no listener filter looked at.
-const Detected& nothingDetected() {
-  static const auto* const nothing = new Detected;
-  return *nothing;
-}
-
-} // namespace
-
-void WorkerListener::adoptRestored(net::Fd fd, const net::Address& peer,
-                                   const net::Address& restored) {
+void WorkerListener::adoptRestored(net::Fd fd, ConnectionInfo info, const Detected& detected) {
   listener_->add(worker_.index());
-  ConnectionInfo info = describe(fd, peer, net::Address::localOf(fd.get()));
-  info.local = restored;
-  info.local_restored = true;
-  filterOrEstablish(std::move(fd), info);
+  if (!listener_->config().ignore_global_connection_limit) {
+    worker_.cap_.add();
+  }
+  own(info);
+  filterOrEstablish(std::move(fd), info, detected);
 }
 
-void WorkerListener::filterOrEstablish(net::Fd fd, ConnectionInfo& info) {
+void WorkerListener::filterOrEstablish(net::Fd fd, ConnectionInfo& info, const Detected& detected) {
   if (listener_->config().listener_filters.empty()) {
-    establish(std::move(fd), info, nothingDetected());
+    establish(std::move(fd), info, detected);
   } else {
-    filter(std::move(fd), std::move(info));
+    filter(std::move(fd), std::move(info), detected);
   }
 }
 
 // What has come with the connection often is enough; only what has to wait joins the list.
-void WorkerListener::filter(net::Fd fd, ConnectionInfo info) {
+void WorkerListener::filter(net::Fd fd, ConnectionInfo info, const Detected& detected) {
   const ListenerConfig& config = listener_->config();
   StageOwner& owner = *this;
   auto stage = std::make_unique<ListenerStage>(worker_.loop(), std::move(fd), std::move(info),
                                                config.listener_filters, owner);
+  stage->detected() = detected;
   if (const std::optional<StageEnd> end = stage->run()) {
     leaveStage(*stage, *end);
     return;
@@ -87,16 +79,16 @@ void WorkerListener::leaveStage(ListenerStage& stage, StageEnd end) {
 // With use_original_dst a redirected connection goes to the listener of the address that it was
 // meant for, once: whatever that one's filters find, it stays there.
 void WorkerListener::leaveForChain(ListenerStage& stage) {
-  const ConnectionInfo& info = stage.info();
+  ConnectionInfo& info = stage.info();
   if (listener_->config().use_original_dst && stage.restoredHere()) {
     WorkerListener* const other = worker_.findByAddress(info.local);
     if (other != nullptr && other != this) {
       uncount();
-      other->adoptRestored(stage.takeFd(), info.direct_remote, info.local);
+      other->adoptRestored(stage.takeFd(), std::move(info), stage.detected());
       return;
     }
   }
-  establish(stage.takeFd(), stage.info(), stage.detected());
+  establish(stage.takeFd(), info, stage.detected());
 }
 
 // The socket closes: with FIN, or with RST when the peer's bytes were left unread.
