@@ -6,6 +6,7 @@ STOCK_FILTERS = [
     "//source/filters/echo",
     "//source/filters/local_ratelimit",
     "//source/filters/original_dst",
+    "//source/filters/original_src",
     "//source/filters/proxy_protocol",
     "//source/filters/rbac",
     "//source/filters/set_filter_state",

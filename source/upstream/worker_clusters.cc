@@ -1,13 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/upstream/worker_clusters.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "source/base/check.h"
 #include "source/base/log.h"
+#include "source/net/upstream_source.h"
 
 namespace culvert::upstream {
+namespace {
+
+// The source that a filter of the downstream connection wants; null: the cluster's.
+const net::UpstreamSource* sourceOf(const LoadBalancerContext& context) {
+  const net::ConnectionInfo* const downstream = context.downstream();
+  return downstream == nullptr || downstream->filter_state == nullptr
+             ? nullptr
+             : downstream->filter_state->find<net::UpstreamSource>(net::UpstreamSource::kKey);
+}
+
+net::ConnectOptions from(const net::UpstreamSource& source, net::ConnectOptions options) {
+  const bool v6 = source.address.kind() == net::Address::Kind::kIpv6;
+  options.source = source.address;
+  options.options.push_back(
+      net::SocketOption::ofInt(v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1));
+  if (source.mark != 0) {
+    options.options.push_back(
+        net::SocketOption::ofInt(SOL_SOCKET, SO_MARK, static_cast<int>(source.mark)));
+  }
+  return options;
+}
+
+} // namespace
 
 // The order of the checks is Envoy's: connections of the cluster, a host, then what waits for it.
 std::variant<std::unique_ptr<Upstream>, ConnectFailure>
@@ -41,8 +68,13 @@ WorkerCluster::connect(UpstreamHandler& handler, const LoadBalancerContext& cont
 std::unique_ptr<Upstream> WorkerCluster::dial(const HostPtr& host, UpstreamHandler& handler,
                                               const LoadBalancerContext& context) {
   event::Loop& loop = owner_.loop();
+  const net::UpstreamSource* const source = sourceOf(context);
+  const net::HostDescription& description = *host->description();
   absl::StatusOr<std::unique_ptr<net::Io>> io =
-      info_->transport->connect(loop, *host->description(), info_->config.connect, context);
+      source == nullptr || !description.address.isIp()
+          ? info_->transport->connect(loop, description, info_->config.connect, context)
+          : info_->transport->connect(loop, description, from(*source, info_->config.connect),
+                                      context);
   const bool cannot_bind = absl::IsFailedPrecondition(io.status());
   if (cannot_bind) {
     info_->stats.bind_errors.add();

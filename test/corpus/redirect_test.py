@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections that the kernel redirects, in a network of their own.
+"""Connections that the kernel redirects, in a network of their own; sources that are not ours.
 
-Needs root: a network namespace and netfilter.
+Needs root: a network namespace, netfilter, and sockets bound to others' addresses.
 """
 
 import ctypes
@@ -13,6 +13,7 @@ import unittest
 import corpus_case
 from corpus_case import A, INGRESS, CorpusCase
 from lab import client
+from lab.hello import proxy_v1
 
 SERVICE = 11080
 _CLONE_NEWNET = 0x40000000
@@ -132,6 +133,32 @@ class Redirect(CorpusCase):
                   str(self.port(INGRESS)), "--tproxy-mark", "1", table="mangle",
                   chain="PREROUTING")
         self.answer(("127.0.0.5", self.port(SERVICE)), b"exact\n")
+
+
+class OriginalSource(CorpusCase):
+    """original_src in front of 01-tcp-proxy and 28-proxy-protocol-in."""
+
+    FILTER = ("    - name: source\n      typed_config: {\"@type\": type.googleapis.com/envoy."
+              "extensions.filters.listener.original_src.v3.OriginalSrc, mark: 123}\n"
+              "    filter_chains:")
+
+    def setUp(self):
+        super().setUp()
+        self.a = self.backend("A", A)
+
+    def test_backend_sees_the_client(self):
+        self.serve("valid/01-tcp-proxy.yaml", lambda text: text.replace(
+            "    filter_chains:", "    listener_filters:\n" + self.FILTER))
+        self.say_hi(source="127.0.0.9")
+        self.assertEqual(self.a.visit().peer[0], "127.0.0.9")
+
+    def test_backend_sees_whom_the_header_names(self):
+        self.serve("valid/28-proxy-protocol-in.yaml",
+                   lambda text: text.replace("    filter_chains:", self.FILTER))
+        ending = client.send_half_close(
+            self.here(), proxy_v1("127.0.0.33", "127.0.0.1") + b"hi", b"A\nhi")
+        self.assertEqual((ending.data, ending.how), (b"A\nhi", "FIN"))
+        self.assertEqual(self.a.visit().peer[0], "127.0.0.33")
 
 
 if __name__ == "__main__":
