@@ -26,6 +26,7 @@ def run(*command):
 
 def setUpModule():
     """This process, and so the proxies it starts, move to a network of their own."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
     if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "iptables", "ip6tables"))):
         raise unittest.SkipTest("not root, or no iptables")
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
