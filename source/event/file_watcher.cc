@@ -57,7 +57,7 @@ void FileWatcher::onRenamed(int folder, const std::string& name) {
   std::vector<std::shared_ptr<Watch>> due;
   const auto [first, last] = watches_.equal_range(folder);
   for (auto it = first; it != last; ++it) {
-    if (it->second->name == name)
+    if (it->second->name == name || it->second->name.empty())
       due.push_back(it->second);
   }
   for (const auto& watch : due)

@@ -14,7 +14,8 @@
 namespace culvert::event {
 
 // Calls back when something is renamed onto a watched path: how Envoy's users replace a file or a
-// tree at once (envoy-compat F.5). What a path points to may be absent; its folder may not.
+// tree at once (envoy-compat F.5). A path with a slash at its end is for all in that folder. What a
+// path points to may be absent; its folder may not.
 //
 // Threads: the loop's. Lifetime: a callback may watch more, and may not destroy the watcher.
 // Errors: "unable to add filesystem watch for file PATH: REASON".

@@ -11,6 +11,7 @@
 #include "source/base/clock.h"
 #include "source/base/log.h"
 #include "source/config/problems.h"
+#include "source/config/tls/tls_factories.h"
 #include "source/registry/registry.h"
 #include "source/server/options.h"
 #include "source/server/server.h"
@@ -84,6 +85,7 @@ int main(std::vector<std::string> arguments) {
   registry::Registry registry;
   access_log::registerAccessLoggers(registry);
   upstream::registerBuiltIn(registry);
+  config::tls::registerTls(registry);
   registerAll(registry);
   return run(options, registry);
 }

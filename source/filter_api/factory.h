@@ -14,6 +14,10 @@ namespace culvert::access_log {
 struct Context;
 }
 
+namespace culvert::tls {
+class Contexts;
+}
+
 namespace culvert::upstream {
 class ThreadClusters;
 }
@@ -37,6 +41,7 @@ struct FactoryContext {
   const base::Clock& clock;
   runtime::Loader& runtime;
   SharedObjects& shared;
+  tls::Contexts* tls = nullptr; // Of the server; null where no transport socket is made.
 };
 
 // One filter of one chain as configured: makes that filter for each connection.

@@ -13,6 +13,7 @@
 #include "source/net/close_reason.h"
 #include "source/net/connection.h"
 #include "source/net/metadata.h"
+#include "source/net/tls_info.h"
 
 namespace culvert::net {
 
@@ -110,7 +111,8 @@ struct UpstreamInfo {
   uint64_t connection_id = 0;
   base::Instant connect_start;
   base::Instant connect_end;
-  std::string failure_reason; // %UPSTREAM_TRANSPORT_FAILURE_REASON%
+  std::string failure_reason;         // %UPSTREAM_TRANSPORT_FAILURE_REASON%
+  std::shared_ptr<const TlsInfo> tls; // Null where there is no TLS.
   absl::string_view local_close_reason;
   uint32_t attempts = 0;
   DetectedClose detected_close = DetectedClose::kNormal;
@@ -143,6 +145,7 @@ struct ConnectionInfo {
   const ListenerDescription* listener = nullptr;  // The listener's, which outlives it.
   const std::string* filter_chain_name = nullptr; // The chain's, which outlives it.
   std::string requested_server_name;              // SNI
+  const TlsInfo* tls = nullptr;                   // The transport's; null where there is no TLS.
   std::unique_ptr<UpstreamInfo> upstream;         // Null until a filter goes upstream.
   std::unique_ptr<FilterState> filter_state;
   std::unique_ptr<Metadata> dynamic_metadata;

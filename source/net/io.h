@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -11,6 +12,7 @@
 #include "source/base/delegate.h"
 #include "source/event/fd_events.h"
 #include "source/net/address.h"
+#include "source/net/tls_info.h"
 
 namespace culvert::net {
 
@@ -61,6 +63,8 @@ public:
   // Why open() or the transport failed, for people and %…_TRANSPORT_FAILURE_REASON%.
   virtual std::string failureReason() const { return {}; }
   virtual Address localAddress() const = 0;
+  // What TLS knows of the peer; null where there is no TLS.
+  virtual std::shared_ptr<const TlsInfo> tlsInfo() const { return nullptr; }
 };
 
 } // namespace culvert::net

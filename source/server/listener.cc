@@ -18,6 +18,8 @@ ListenerStats::ListenerStats(stats::Scope& scope, uint32_t worker_count)
       downstream_cx_destroy(scope.counter("downstream_cx_destroy")),
       downstream_cx_overflow(scope.counter("downstream_cx_overflow")),
       downstream_global_cx_overflow(scope.counter("downstream_global_cx_overflow")),
+      downstream_cx_transport_socket_connect_timeout(
+          scope.counter("downstream_cx_transport_socket_connect_timeout")),
       downstream_pre_cx_timeout(scope.counter("downstream_pre_cx_timeout")),
       downstream_listener_filter_error(scope.counter("downstream_listener_filter_error")),
       downstream_listener_filter_remote_close(
@@ -45,11 +47,9 @@ absl::StatusOr<std::shared_ptr<Listener>> Listener::create(ListenerConfig config
   if (!matcher.ok()) {
     return matcher.status();
   }
-  const std::string prefix =
-      config.stat_prefix.empty() ? config.addresses.front().toString() : config.stat_prefix;
-  auto* const listener =
-      new Listener(std::move(config), *std::move(matcher),
-                   root.scope(absl::StrCat("listener.", prefix)), workers, std::move(limit));
+  const std::string prefix = config.statPrefix();
+  auto* const listener = new Listener(std::move(config), *std::move(matcher), root.scope(prefix),
+                                      workers, std::move(limit));
   // A worker's session may be the last to hold it, but statistics are main's to release.
   return std::shared_ptr<Listener>(listener,
                                    [&main](Listener* last) { main.post([last] { delete last; }); });

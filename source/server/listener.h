@@ -30,6 +30,7 @@ struct ListenerStats {
   stats::Counter& downstream_cx_destroy;
   stats::Counter& downstream_cx_overflow;
   stats::Counter& downstream_global_cx_overflow;
+  stats::Counter& downstream_cx_transport_socket_connect_timeout;
   stats::Counter& downstream_pre_cx_timeout;
   stats::Counter& downstream_listener_filter_error;
   stats::Counter& downstream_listener_filter_remote_close;

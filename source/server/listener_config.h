@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "source/access_log/access_log.h"
 #include "source/base/clock.h"
 #include "source/filter_api/listener_stage.h"
 #include "source/filter_api/session.h"
+#include "source/filter_api/transport_socket.h"
 #include "source/net/address.h"
 #include "source/net/connection_info.h"
 #include "source/net/socket.h"
@@ -38,6 +40,8 @@ struct FilterChain {
   FilterChainMatch match;
   std::string match_text; // As JSON, for messages.
   FilterConfigs filters;
+  std::shared_ptr<const DownstreamTransport> transport; // Null: the socket as it is.
+  base::Duration transport_timeout{0};                  // For its handshake; 0: none.
 };
 
 using FilterChainPtr = std::shared_ptr<const FilterChain>;
@@ -62,6 +66,12 @@ struct ListenerConfig : net::ListenerDescription {
   uint32_t accepts_per_event_max = 64;
   bool exact_balance = false;
   bool ignore_global_connection_limit = false;
+
+  // What its statistics begin with.
+  std::string statPrefix() const {
+    const bool by_address = stat_prefix.empty() && !addresses.empty();
+    return absl::StrCat("listener.", by_address ? addresses.front().toString() : stat_prefix);
+  }
 };
 
 } // namespace culvert::server

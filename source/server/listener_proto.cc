@@ -15,6 +15,7 @@
 #include "google/protobuf/util/json_util.h"
 #include "source/access_log/metadata_proto.h"
 #include "source/base/random.h"
+#include "source/config/bootstrap_parts.h"
 #include "source/config/validate.h"
 #include "source/server/listener_filters_proto.h"
 
@@ -145,13 +146,44 @@ std::string matchText(const listener::FilterChainMatch& match) {
   return text;
 }
 
+// Null where the socket is to be used as it is.
+std::shared_ptr<const DownstreamTransport>
+readTransport(const core::TransportSocket& proto, const std::string& path, stats::Scope& scope,
+              FactoryContext& context, Problems& problems) {
+  const std::string type = config::typeOf(proto.typed_config());
+  const auto* const factory = static_cast<const DownstreamTransportFactory*>(
+      context.registry.findFactory(registry::Category::kTransportSocketIn, type));
+  if (factory == nullptr) {
+    problems.error(path, "there is no such transport socket",
+                   absl::StrCat("Didn't find a registered implementation for '", proto.name(),
+                                "' with type URL: '", type, "'"));
+    return nullptr;
+  }
+  const std::unique_ptr<google::protobuf::Message> message = factory->newConfig();
+  const std::string inside = at(path, "typed_config");
+  if (!config::unpack(proto.typed_config(), inside, *message, problems)) {
+    return nullptr;
+  }
+  auto transport = factory->create(*message, context, scope);
+  if (!transport.ok()) {
+    problems.errorFrom(transport.status(), inside);
+    return nullptr;
+  }
+  return *std::move(transport);
+}
+
 FilterChainPtr readChain(const listener::FilterChain& proto, const std::string& path,
-                         FactoryContext& context, Problems& problems) {
+                         stats::Scope& scope, FactoryContext& context, Problems& problems) {
   auto chain = std::make_shared<FilterChain>();
   chain->name = proto.name();
   chain->match = readMatch(proto.filter_chain_match(), at(path, "filter_chain_match"), problems);
   chain->match_text = matchText(proto.filter_chain_match());
   chain->filters = readFilters(proto.filters(), path, context, problems);
+  if (proto.has_transport_socket()) {
+    chain->transport = readTransport(proto.transport_socket(), at(path, "transport_socket"), scope,
+                                     context, problems);
+  }
+  chain->transport_timeout = config::toDuration(proto.transport_socket_connect_timeout());
   return chain;
 }
 
@@ -248,13 +280,14 @@ std::string newName() {
 
 void readChains(const listener::Listener& proto, absl::string_view path, FactoryContext& context,
                 Problems& problems, ListenerConfig& config) {
+  const std::unique_ptr<stats::Scope> scope = context.scope.scope(config.statPrefix());
   for (int i = 0; i < proto.filter_chains_size(); i++) {
     config.filter_chains.push_back(
-        readChain(proto.filter_chains(i), at(path, "filter_chains", i), context, problems));
+        readChain(proto.filter_chains(i), at(path, "filter_chains", i), *scope, context, problems));
   }
   if (proto.has_default_filter_chain()) {
-    config.default_filter_chain = readChain(proto.default_filter_chain(),
-                                            at(path, "default_filter_chain"), context, problems);
+    config.default_filter_chain = readChain(
+        proto.default_filter_chain(), at(path, "default_filter_chain"), *scope, context, problems);
   }
 }
 

@@ -20,6 +20,7 @@
 #include "source/server/admin/admin_proto.h"
 #include "source/server/listener_proto.h"
 #include "source/server/memory.h"
+#include "source/tls/contexts.h"
 #include "source/upstream/cluster_manager.h"
 #include "source/upstream/cluster_proto.h"
 
@@ -139,8 +140,9 @@ void Server::buildCore(Problems& problems) {
       registry_, *log_files_, [this](const std::string& key, uint64_t fallback) {
         return [value = runtime_->watch<uint64_t>(key, fallback)] { return value.get(); };
       }});
-  factories_ = std::make_unique<FactoryContext>(
-      FactoryContext{registry_, store_->root(), *access_log_, clock_, *runtime_, shared_});
+  tls_ = std::make_unique<tls::Contexts>(main_);
+  factories_ = std::make_unique<FactoryContext>(FactoryContext{
+      registry_, store_->root(), *access_log_, clock_, *runtime_, shared_, tls_.get()});
 
   cap_ = std::make_unique<ConnectionCap>(runtime_->watch<uint64_t>(kConnectionLimitKey, kNoLimit));
   for (uint32_t i = 0; i < options_.concurrency; i++) {
@@ -191,9 +193,11 @@ void Server::buildClusters(Problems& problems) {
   const auto& clusters = bootstrap_->static_resources().clusters();
   LOG(info, config, "loading %d cluster(s)", clusters.size());
   const upstream::ClusterProtoContext context{
-      registry_, bootstrap_->cluster_manager().has_upstream_bind_config()
-                     ? &bootstrap_->cluster_manager().upstream_bind_config()
-                     : nullptr};
+      registry_,
+      bootstrap_->cluster_manager().has_upstream_bind_config()
+          ? &bootstrap_->cluster_manager().upstream_bind_config()
+          : nullptr,
+      &store_->root(), tls_.get()};
   for (int i = 0; i < clusters.size(); i++) {
     const std::string path = absl::StrCat("static_resources.clusters[", i, "]");
     auto config = upstream::parseCluster(clusters[i], context);
@@ -230,7 +234,8 @@ void Server::buildAdmin(bool bind, Problems& problems) {
   }
   admin_ = std::make_unique<Admin>(main_,
                                    AdminContext{options_, clock_, registry_, *store_, *runtime_,
-                                                *this, [this] { beforeStats(); }},
+                                                *this, [this] { beforeStats(); },
+                                                [this] { return certificates(); }},
                                    std::move(parts->config), std::move(parts->access_log));
   if (absl::Status status = admin_->start(); !status.ok()) {
     problems.error("admin.address", "the admin page cannot be served", status.message());

@@ -28,6 +28,9 @@ namespace culvert::access_log {
 class FileManager;
 struct Context;
 } // namespace culvert::access_log
+namespace culvert::tls {
+class Contexts;
+}
 namespace culvert::upstream {
 class ClusterManager;
 }
@@ -60,6 +63,7 @@ private:
   NodeView node() const override;
   std::vector<ListenerView> listeners() const override;
   std::vector<ClusterView> clusters() const override;
+  std::vector<CertificatesView> certificates() const;
   absl::StatusOr<std::string> configDump(const ConfigDumpQuery& query) const override;
   void setHealthy(bool healthy) override;
   void refreshStats();
@@ -95,6 +99,7 @@ private:
   std::unique_ptr<access_log::FileManager> log_files_;
   std::unique_ptr<access_log::Context> access_log_;
   SharedObjects shared_;
+  std::unique_ptr<tls::Contexts> tls_;
   std::unique_ptr<FactoryContext> factories_;
   std::unique_ptr<ConnectionCap> cap_;
   std::unique_ptr<upstream::ClusterManager> clusters_;

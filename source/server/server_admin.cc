@@ -6,6 +6,7 @@
 #include "source/base/log.h"
 #include "source/server/admin/config_dump.h"
 #include "source/server/server.h"
+#include "source/tls/contexts.h"
 #include "source/upstream/cluster_manager.h"
 
 namespace culvert::server {
@@ -96,6 +97,20 @@ void Server::setHealthy(bool healthy) {
 void Server::refreshStats() {
   server_stats_->update(state_, uptime(), cap_->open());
   log_files_->collectStats();
+}
+
+std::vector<CertificatesView> Server::certificates() const {
+  std::vector<CertificatesView> views;
+  for (const auto& context : tls_->contexts()) {
+    CertificatesView& view = views.emplace_back();
+    for (const auto& listed : context->certificates()) {
+      view.certificates.push_back({listed.path, listed.facts});
+    }
+    for (const auto& listed : context->authorities()) {
+      view.authorities.push_back({listed.path, listed.facts});
+    }
+  }
+  return views;
 }
 
 // Histograms are as of the last flush, unless the operator wants each look to be one.

@@ -61,7 +61,8 @@ void WorkerListener::Acceptor::onReady(uint32_t) {
 WorkerListener::WorkerListener(Worker& worker, std::shared_ptr<Listener> listener,
                                std::vector<net::Fd> sockets)
     : worker_(worker), listener_(std::move(listener)), stats_(listener_->stats()),
-      worker_stats_(stats_.workers[worker.index()]) {
+      worker_stats_(stats_.workers[worker.index()]),
+      handshake_deadlines_(stats_.downstream_cx_transport_socket_connect_timeout) {
   for (net::Fd& socket : sockets) {
     acceptors_.push_back(std::make_unique<Acceptor>(*this, std::move(socket)));
   }
@@ -138,7 +139,6 @@ void WorkerListener::own(ConnectionInfo& info) const {
 }
 
 void WorkerListener::establish(net::Fd fd, ConnectionInfo& info, const Detected& detected) {
-  event::Loop& loop = worker_.loop();
   const FilterChain* const chain = listener_->matcher().find(
       {info.local, info.remote, info.direct_remote, info.requested_server_name,
        detected.transport_protocol, detected.application_protocols});
@@ -154,10 +154,7 @@ void WorkerListener::establish(net::Fd fd, ConnectionInfo& info, const Detected&
   worker_stats_.downstream_cx_total.add();
   worker_stats_.downstream_cx_active.add();
 
-  auto io = std::make_unique<net::SocketIo>(loop, std::move(fd), /*connecting=*/false);
-  auto transport =
-      std::make_unique<net::Connection>(loop, std::move(io), info.id, /*opening=*/false);
-  transport->setReadLimit(listener_->config().per_connection_buffer_limit_bytes);
+  std::unique_ptr<net::Connection> transport = connection(std::move(fd), *chain, info);
   auto* const session = new Session(std::move(transport), std::move(info), *this);
   sessions_.pushBack(*session);
   if (chain->filters.empty()) { // Legal, and of no use but to be seen in the counter.
@@ -166,7 +163,26 @@ void WorkerListener::establish(net::Fd fd, ConnectionInfo& info, const Detected&
   session->start(chain->filters, worker_.clusters(), listener_);
   if (chain->filters.empty()) {
     session->close(net::CloseReason::of(net::CloseCode::kNoFilterChain), CloseMode::kNow);
+  } else if (chain->transport_timeout > base::Duration::zero() && chain->transport != nullptr &&
+             !session->transport().closed()) {
+    handshake_deadlines_.add(*session, chain->transport_timeout);
   }
+}
+
+// The socket, and above it what the chain wants its connections to run over.
+std::unique_ptr<net::Connection> WorkerListener::connection(net::Fd fd, const FilterChain& chain,
+                                                            ConnectionInfo& info) {
+  event::Loop& loop = worker_.loop();
+  std::unique_ptr<net::Io> io =
+      std::make_unique<net::SocketIo>(loop, std::move(fd), /*connecting=*/false);
+  const bool opening = chain.transport != nullptr;
+  if (opening) {
+    io = chain.transport->accept(loop, std::move(io));
+    info.tls = io->tlsInfo().get();
+  }
+  auto made = std::make_unique<net::Connection>(loop, std::move(io), info.id, opening);
+  made->setReadLimit(listener_->config().per_connection_buffer_limit_bytes);
+  return made;
 }
 
 // No chain matched: the socket closes as it goes out of scope.
@@ -201,6 +217,7 @@ void WorkerListener::onSessionClosed(Session& session) {
   stats_.downstream_cx_length_ms.record(milliseconds(info.end - info.start));
   uncount();
   log(info);
+  handshake_deadlines_.remove(session);
   static_cast<base::ListNode<Session>&>(session).unlink();
   worker_.loop().deferDelete(std::unique_ptr<Session>(&session));
 }

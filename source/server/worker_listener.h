@@ -9,6 +9,7 @@
 #include "source/filter_api/listener_stage.h"
 #include "source/filter_api/session.h"
 #include "source/net/socket.h"
+#include "source/server/handshake_deadlines.h"
 #include "source/server/listener.h"
 
 namespace culvert::server {
@@ -58,6 +59,8 @@ private:
   void endStage(ListenerStage& stage, net::CloseCode code);
   void tellOfSilence(const ListenerStage& stage);
   void establish(net::Fd fd, ConnectionInfo& info, const Detected& detected);
+  std::unique_ptr<net::Connection> connection(net::Fd fd, const FilterChain& chain,
+                                              ConnectionInfo& info);
   void refuse(ConnectionInfo& info);
   void uncount();
   void log(ConnectionInfo& info);
@@ -70,6 +73,7 @@ private:
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   base::IntrusiveList<ListenerStage> stages_; // Those that wait.
   base::IntrusiveList<Session> sessions_;
+  HandshakeDeadlines handshake_deadlines_;
 };
 
 } // namespace culvert::server

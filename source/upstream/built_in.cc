@@ -33,7 +33,8 @@ class RawTransportFactory final
 public:
   using Named::Named;
   std::vector<std::string> aliases() const override { return {"raw_buffer"}; }
-  absl::StatusOr<std::shared_ptr<TransportSocketFactory>> create(const Message&) const override {
+  absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
+  create(const Message&, const TransportContext&) const override {
     return makeRawTransport();
   }
 };

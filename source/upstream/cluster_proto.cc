@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "source/access_log/metadata_proto.h"
+#include "source/stats/store.h"
 #include "source/upstream/endpoint_proto.h"
 #include "source/upstream/factories.h"
 
@@ -200,7 +201,9 @@ absl::StatusOr<Balancing> parsePolicy(const Cluster& proto, const registry::Regi
 }
 
 absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
-parseTransport(const core::TransportSocket& proto, const registry::Registry& registry) {
+parseTransport(const core::TransportSocket& proto, const ClusterConfig& cluster,
+               const ClusterProtoContext& context) {
+  const registry::Registry& registry = context.registry;
   const std::string type = typeOf(proto.typed_config());
   const auto* const factory = static_cast<const UpstreamTransportFactory*>(
       type.empty() ? registry.findByName(Category::kTransportSocketOut, proto.name())
@@ -214,7 +217,10 @@ parseTransport(const core::TransportSocket& proto, const registry::Registry& reg
   if (!config.ok()) {
     return config.status();
   }
-  auto made = factory->create(**config);
+  const std::unique_ptr<stats::Scope> scope =
+      context.stats == nullptr ? nullptr
+                               : context.stats->scope(absl::StrCat("cluster.", cluster.statName()));
+  auto made = factory->create(**config, {registry, scope.get(), context.tls});
   return made.ok() ? made : within(kPath, made.status());
 }
 
@@ -293,7 +299,7 @@ absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context
   config.make_policy = std::move(policy->make);
   config.locality_weighted = policy->locality_weighted;
   if (proto.has_transport_socket()) {
-    auto transport = parseTransport(proto.transport_socket(), context.registry);
+    auto transport = parseTransport(proto.transport_socket(), config, context);
     if (!transport.ok()) {
       return transport.status();
     }

@@ -5,6 +5,12 @@
 #include "source/registry/registry.h"
 #include "source/upstream/config.h"
 
+namespace culvert::stats {
+class Scope;
+}
+namespace culvert::tls {
+class Contexts;
+}
 namespace envoy::config::cluster::v3 {
 class Cluster;
 }
@@ -20,6 +26,9 @@ struct ClusterProtoContext {
   // cluster_manager.upstream_bind_config of the bootstrap: for clusters that have none. May be
   // null.
   const envoy::config::core::v3::BindConfig* default_bind = nullptr;
+  // For transport sockets: the root scope, and the server's TLS. Null where none of them asks.
+  stats::Scope* stats = nullptr;
+  tls::Contexts* tls = nullptr;
 };
 
 // A cluster's message as plain values with all defaults applied. The message was checked before:

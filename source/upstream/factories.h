@@ -7,6 +7,12 @@
 #include "source/registry/registry.h"
 #include "source/upstream/config.h"
 
+namespace culvert::stats {
+class Scope;
+}
+namespace culvert::tls {
+class Contexts;
+}
 namespace envoy::config::cluster::v3 {
 class Cluster;
 }
@@ -47,11 +53,19 @@ public:
   }
 };
 
+// What a transport socket may need beside its message. Lifetime: what it points to, the server's;
+// the scope, the call's.
+struct TransportContext {
+  const registry::Registry& registry;
+  stats::Scope* scope; // The cluster's.
+  tls::Contexts* tls;
+};
+
 // Registry category kTransportSocketOut.
 class UpstreamTransportFactory : public registry::Factory {
 public:
   virtual absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
-  create(const google::protobuf::Message& config) const = 0;
+  create(const google::protobuf::Message& config, const TransportContext& context) const = 0;
 };
 
 // STATIC, STRICT_DNS, LOGICAL_DNS and envoy.clusters.dns; round_robin, least_request, random,

@@ -14,8 +14,9 @@ constexpr Command kCoalesce = {"COALESCE", kNeedsArgument | kMayHaveLength, prin
                                parseChoices};
 
 const Command* findCommand(absl::string_view name) {
-  for (const auto commands : {connectionCommands(), upstreamCommands(), timeCommands(),
-                              stateCommands(), unsetCommands(), absl::MakeConstSpan(&kCoalesce, 1)})
+  for (const auto commands :
+       {connectionCommands(), upstreamCommands(), timeCommands(), stateCommands(), tlsCommands(),
+        unsetCommands(), absl::MakeConstSpan(&kCoalesce, 1)})
     for (const Command& command : commands) {
       if (command.name == name)
         return &command;

@@ -73,6 +73,7 @@ absl::Span<const Command> connectionCommands();
 absl::Span<const Command> upstreamCommands();
 absl::Span<const Command> timeCommands();
 absl::Span<const Command> stateCommands();
+absl::Span<const Command> tlsCommands();
 absl::Span<const Command> unsetCommands();
 
 // What is known to every Envoy, but has no value in a TCP proxy.

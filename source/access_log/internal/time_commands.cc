@@ -116,10 +116,6 @@ constexpr Command kCommands[] = {
     {"EMIT_TIME_LOCAL", kMayHaveArgument | kVerbatim, printEmit, parseTime<Zone::kLocal>},
     {"COMMON_DURATION", kNeedsArgument, printCommonDuration, parseCommonDuration},
     // Of certificates, for which only the format is checked.
-    {"DOWNSTREAM_PEER_CERT_V_START", kMayHaveArgument, printNothing, parseTime<Zone::kUtc>},
-    {"DOWNSTREAM_PEER_CERT_V_END", kMayHaveArgument, printNothing, parseTime<Zone::kUtc>},
-    {"UPSTREAM_PEER_CERT_V_START", kMayHaveArgument, printNothing, parseTime<Zone::kUtc>},
-    {"UPSTREAM_PEER_CERT_V_END", kMayHaveArgument, printNothing, parseTime<Zone::kUtc>},
 };
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "source/filters/rbac/condition.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -186,16 +187,31 @@ makeFilterState(const envoy::type::matcher::v3::FilterStateMatcher& config) {
                    /*known_at_accept=*/false};
 }
 
-// A plaintext connection has no certificate to show who is there.
+bool isNamed(const net::TlsInfo& tls, const match::StringMatch& name) {
+  const auto matches = [&](const std::string& text) { return name.matches(text); };
+  const net::CertificateFacts* const peer = tls.peer();
+  if (peer == nullptr) {
+    return matches("");
+  }
+  return std::any_of(peer->uri_sans.begin(), peer->uri_sans.end(), matches) ||
+         std::any_of(peer->dns_sans.begin(), peer->dns_sans.end(), matches) ||
+         matches(peer->subject);
+}
+
+// Who speaks TLS, by any name that the certificate has.
 absl::StatusOr<Condition> makeAuthenticated(const pb::Principal::Authenticated& config) {
+  std::optional<match::StringMatch> wanted;
   if (config.has_principal_name()) {
-    if (auto name = match::makeStringMatch(config.principal_name()); !name.ok()) {
+    auto name = match::makeStringMatch(config.principal_name());
+    if (!name.ok()) {
       return below(".authenticated.principal_name", name.status());
     }
+    wanted = *std::move(name);
   }
-  Condition never = always(false);
-  never.known_at_accept = false;
-  return never;
+  return Condition{[wanted = std::move(wanted)](const ConnectionInfo& info) {
+                     return info.tls != nullptr && (!wanted || isNamed(*info.tls, *wanted));
+                   },
+                   /*known_at_accept=*/false};
 }
 
 } // namespace

@@ -219,6 +219,7 @@ void TcpProxy::onUpstreamFailed(ConnectFailure failure) {
   net::UpstreamInfo& info = *info_->upstream;
   connecting_ = false;
   info.failure_reason = upstream_->connection().io().failureReason();
+  info.tls = upstream_->connection().io().tlsInfo();
   LOG_CONNECTION(debug, filter, connection().id(), "attempt %d to reach %s failed: %s",
                  info.attempts, info.host->address.toString(),
                  info.failure_reason.empty() ? "connect timeout" : info.failure_reason);
@@ -253,6 +254,7 @@ void TcpProxy::onUpstreamConnected() {
   connecting_ = false;
   connected_ = true;
   info.connect_end = connection().loop().now();
+  info.tls = transport.io().tlsInfo();
   if (info_->logged || !config_.access_logs.empty()) {
     info.local = transport.io().localAddress();
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "source/base/clock.h"
 #include "source/net/address.h"
+#include "source/net/tls_info.h"
 #include "source/server/options.h"
 #include "source/server/state.h"
 
@@ -76,6 +77,17 @@ struct ClusterView {
   std::vector<HostView> hosts;
 };
 
+struct CertificateView {
+  std::string path; // Of its file; "<inline>" when there is none.
+  net::CertificateFacts facts;
+};
+
+// Of one TLS context: what it shows, and whom it trusts.
+struct CertificatesView {
+  std::vector<CertificateView> certificates;
+  std::vector<CertificateView> authorities;
+};
+
 struct ConfigDumpQuery {
   std::string resource;
   std::string mask;
@@ -120,6 +132,7 @@ struct AdminContext {
   runtime::Loader& runtime;
   AdminServer& server;
   std::function<void()> before_stats; // stats_flush_on_admin; may be empty.
+  std::function<std::vector<CertificatesView>()> certificates = {}; // May be empty.
 };
 
 } // namespace culvert::server

@@ -46,7 +46,6 @@ namespace admin_handlers {
 CULVERT_ADMIN_HANDLER(home);
 CULVERT_ADMIN_HANDLER(help);
 // server_handlers.cc
-CULVERT_ADMIN_HANDLER(certs);
 CULVERT_ADMIN_HANDLER(contention);
 CULVERT_ADMIN_HANDLER(drainListeners);
 CULVERT_ADMIN_HANDLER(healthcheckFail);
@@ -65,6 +64,8 @@ CULVERT_ADMIN_HANDLER(listeners);
 CULVERT_ADMIN_HANDLER(logging);
 CULVERT_ADMIN_HANDLER(runtime);
 CULVERT_ADMIN_HANDLER(runtimeModify);
+// certs_handler.cc
+CULVERT_ADMIN_HANDLER(certs);
 // clusters_handler.cc
 CULVERT_ADMIN_HANDLER(clusters);
 // stats_handlers.cc

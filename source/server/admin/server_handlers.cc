@@ -189,10 +189,6 @@ void hotRestartVersion(AdminContext&, const HttpRequest&, HttpResponse& response
   response.body = kHotRestartVersion;
 }
 
-void certs(AdminContext&, const HttpRequest&, HttpResponse& response) {
-  answerJson({{"certificates", Json::array()}}, response);
-}
-
 // Static resources wait for nobody: there is no time at which this has something to say.
 void initDump(AdminContext&, const HttpRequest&, HttpResponse& response) {
   answerJson(Json::object(), response);

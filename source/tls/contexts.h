@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "source/base/mutex.h"
+#include "source/event/file_watcher.h"
+#include "source/event/loop.h"
+#include "source/tls/context.h"
+
+namespace culvert::tls {
+
+// The place of one configured context, whose content changes with its files.
+// Threads: get() any, the rest main. Lifetime: shared by who was configured with it.
+class ContextSlot {
+public:
+  // Reads everything anew. Errors: what is wrong, path first.
+  using Maker = std::function<absl::StatusOr<std::shared_ptr<const Context>>()>;
+
+  explicit ContextSlot(Maker maker) : maker_(std::move(maker)) {}
+
+  std::shared_ptr<const Context> get() const {
+    base::MutexLock lock(mutex_);
+    return current_;
+  }
+  // With an error the content stays as it was.
+  absl::Status reload();
+
+private:
+  const Maker maker_;
+  mutable base::Mutex mutex_;
+  std::shared_ptr<const Context> current_ CULVERT_GUARDED_BY(mutex_);
+};
+
+// A file whose replacement counts, or a directory, with a slash behind it, in which anything does;
+// and the path of the field that names it.
+struct WatchedFile {
+  std::string path;
+  std::string file;
+};
+
+// All contexts of the process, and the files that they come from: a file that is replaced by a
+// rename, or one in a watched directory, is read again, and new connections use what it says.
+// Threads: main. Lifetime: outlives what is configured with it.
+class Contexts {
+public:
+  explicit Contexts(event::Loop& main) : main_(main) {}
+
+  event::Loop& main() { return main_; }
+
+  // A slot with its first content. Errors: the maker's, or that a file cannot be watched.
+  absl::StatusOr<std::shared_ptr<const ContextSlot>> add(ContextSlot::Maker maker,
+                                                         const std::vector<WatchedFile>& files);
+
+  // For admin: those in use.
+  std::vector<std::shared_ptr<const Context>> contexts();
+
+private:
+  using Slots = std::vector<std::weak_ptr<ContextSlot>>;
+
+  absl::Status watch(const std::string& file, const std::shared_ptr<ContextSlot>& slot);
+  void onChanged(const std::string& file);
+
+  event::Loop& main_;
+  std::unique_ptr<event::FileWatcher> watcher_; // Made when the first file is watched.
+  std::map<std::string, Slots> watched_;
+  Slots slots_;
+};
+
+} // namespace culvert::tls

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/tls/internal/callbacks.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "source/tls/internal/load.h"
+#include "source/tls/internal/session.h"
+#include "source/tls/internal/verifier.h"
+#include "source/tls/san_matcher.h"
+
+namespace culvert::tls {
+namespace {
+
+using internal::Credential;
+using internal::Session;
+
+bool isFor(const Credential& credential, absl::string_view name) {
+  return std::any_of(credential.names.begin(), credential.names.end(),
+                     [&](const std::string& own) { return dnsNameCovers(own, name); });
+}
+
+bool sameKind(const Credential& a, const Credential& b) {
+  return EVP_PKEY_get_base_id(a.key.get()) == EVP_PKEY_get_base_id(b.key.get());
+}
+
+// The first of each kind of key that passes; the library then chooses by what the peer can do.
+template <class Passes>
+std::vector<const Credential*> firstOfEachKind(const std::vector<Credential>& all, Passes passes) {
+  std::vector<const Credential*> chosen;
+  for (const Credential& one : all) {
+    const bool has_kind = std::any_of(chosen.begin(), chosen.end(), [&](const Credential* other) {
+      return sameKind(one, *other);
+    });
+    if (!has_kind && passes(one)) {
+      chosen.push_back(&one);
+    }
+  }
+  return chosen;
+}
+
+// Whether the list of the supported_versions extension (RFC 8446, section 4.2.1) has TLS 1.3.
+bool offersTls13(SSL* ssl) {
+  const unsigned char* data = nullptr;
+  size_t size = 0;
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &data, &size) != 1) {
+    return false;
+  }
+  for (size_t i = 1; i + 1 < size; i += 2) {
+    if ((data[i] << 8 | data[i + 1]) == TLS1_3_VERSION) {
+      return true;
+    }
+  }
+  return false;
+}
+
+} // namespace
+
+int Callbacks::verify(X509_STORE_CTX* chain, void* context) {
+  const auto* const ssl = static_cast<const SSL*>(
+      X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto& self = *static_cast<const Context*>(context);
+  internal::Verifier::Verdict verdict = self.verifier_->verify(*chain);
+  Session& session = Session::of(ssl);
+  session.validated = verdict.validated;
+  session.verify_detail = std::move(verdict.detail);
+  return verdict.accepted ? 1 : 0;
+}
+
+// The first of ours that the client offers; none in common is no fault.
+int Callbacks::selectProtocol(SSL*, const unsigned char** out, unsigned char* out_length,
+                              const unsigned char* offered, unsigned int offered_length,
+                              void* context) {
+  const std::string& ours = static_cast<const Context*>(context)->alpn_;
+  const int found =
+      SSL_select_next_proto(const_cast<unsigned char**>(out), out_length,
+                            reinterpret_cast<const unsigned char*>(ours.data()),
+                            static_cast<unsigned int>(ours.size()), offered, offered_length);
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+int Callbacks::selectCertificate(SSL* ssl, void* context) {
+  const std::vector<Credential>& all = static_cast<const Context*>(context)->credentials_;
+  const char* const asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  const std::string name = absl::AsciiStrToLower(asked == nullptr ? "" : asked);
+  const auto exact = [&](const Credential& one) {
+    return std::find(one.names.begin(), one.names.end(), name) != one.names.end();
+  };
+  auto chosen = firstOfEachKind(all, exact);
+  if (chosen.empty()) {
+    chosen = firstOfEachKind(all, [&](const Credential& one) { return isFor(one, name); });
+  }
+  if (chosen.empty()) {
+    chosen = firstOfEachKind(all, [](const Credential&) { return true; });
+  }
+  SSL_certs_clear(ssl);
+  for (const Credential* one : chosen) {
+    SSL_use_cert_and_key(ssl, one->leaf.get(), one->key.get(), one->chain.get(), 1);
+  }
+  return 1;
+}
+
+// With TLS 1.3 the client knows better which cipher its machine is good at; before, ours come
+// first.
+int Callbacks::onHello(SSL* ssl, int*, void* context) {
+  if (!static_cast<const Context*>(context)->prefer_client_ciphers_ && !offersTls13(ssl)) {
+    SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  }
+  return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+int Callbacks::onSession(SSL* ssl, SSL_SESSION* session) {
+  Session::of(ssl).context().keepSession(ssl, session);
+  return 1; // It is ours now.
+}
+
+void Callbacks::logKey(const SSL* ssl, const char* line) {
+  const std::string text = absl::StrCat(line, "\n");
+  const int fd = Session::of(ssl).context().key_log_fd_;
+  if (::write(fd, text.data(), text.size()) < 0) {
+    return; // A full disk must not end connections.
+  }
+}
+
+} // namespace culvert::tls

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/tls/internal/session.h"
+
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "source/tls/context.h"
+#include "source/tls/internal/certificate.h"
+
+namespace culvert::tls::internal {
+namespace {
+
+std::string sessionId(SSL* ssl) {
+  const SSL_SESSION* const session = SSL_get0_session(ssl);
+  if (session == nullptr || SSL_version(ssl) >= TLS1_3_VERSION) {
+    return {}; // Of TLS 1.3 they mean nothing.
+  }
+  unsigned int length = 0;
+  const unsigned char* const id = SSL_SESSION_get_id(session, &length);
+  return absl::BytesToHexString({reinterpret_cast<const char*>(id), length});
+}
+
+absl::string_view curveOf(int digest) {
+  switch (digest) {
+  case NID_sha256:
+    return "_secp256r1";
+  case NID_sha384:
+    return "_secp384r1";
+  case NID_sha512:
+    return "_secp521r1";
+  default:
+    return "";
+  }
+}
+
+} // namespace
+
+Session::Session(SslPtr ssl, std::shared_ptr<const Context> context)
+    : context_(std::move(context)), ssl_(std::move(ssl)) {
+  SSL_set_app_data(ssl_.get(), this);
+}
+
+Session& Session::of(const SSL* ssl) { return *static_cast<Session*>(SSL_get_app_data(ssl)); }
+
+// A session that is resumed was verified when it was made, by the same rules.
+void Session::onHandshakeDone() {
+  if (SSL_session_reused(ssl_.get()) == 1) {
+    validated = context_->verifiesPeers() && SSL_get0_peer_certificate(ssl_.get()) != nullptr &&
+                SSL_get_verify_result(ssl_.get()) == X509_V_OK;
+  }
+  context_->countHandshake(ssl_.get());
+}
+
+net::TlsFacts Session::facts() const {
+  net::TlsFacts facts;
+  SSL* const ssl = ssl_.get();
+  facts.version = SSL_get_version(ssl);
+  if (const SSL_CIPHER* const cipher = SSL_get_current_cipher(ssl)) {
+    facts.cipher = SSL_CIPHER_get_name(cipher);
+  }
+  facts.group = groupName(ssl);
+  facts.session_id = sessionId(ssl);
+  if (const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) {
+    facts.server_name = name;
+  }
+  const unsigned char* protocol = nullptr;
+  unsigned int length = 0;
+  SSL_get0_alpn_selected(ssl, &protocol, &length);
+  facts.protocol.assign(reinterpret_cast<const char*>(protocol), length);
+  return facts;
+}
+
+const net::CertificateFacts* Session::keep(Kept& kept, X509* certificate) {
+  if (kept == nullptr && certificate != nullptr) {
+    kept = std::make_unique<const net::CertificateFacts>(factsOf(certificate));
+  }
+  return kept.get();
+}
+
+const net::CertificateFacts* Session::peer() const {
+  return keep(peer_, SSL_get0_peer_certificate(ssl_.get()));
+}
+
+std::vector<net::CertificateFacts> Session::peerChain() const {
+  std::vector<net::CertificateFacts> facts;
+  X509* const leaf = SSL_get0_peer_certificate(ssl_.get());
+  if (SSL_is_server(ssl_.get()) && leaf != nullptr) { // A server's chain comes without the leaf.
+    facts.push_back(factsOf(leaf));
+  }
+  const STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl_.get());
+  for (int i = 0; i < sk_X509_num(chain); i++) {
+    facts.push_back(factsOf(sk_X509_value(chain, i)));
+  }
+  return facts;
+}
+
+const net::CertificateFacts* Session::peerIssuer() const {
+  const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl_.get());
+  return keep(issuer_, validated && sk_X509_num(chain) > 1 ? sk_X509_value(chain, 1) : nullptr);
+}
+
+const net::CertificateFacts* Session::local() const {
+  return keep(local_, SSL_get_certificate(ssl_.get()));
+}
+
+std::string groupName(SSL* ssl) {
+  if (SSL_get0_session(ssl) == nullptr) {
+    return {}; // The handshake did not come so far.
+  }
+  switch (const int group = static_cast<int>(SSL_get_negotiated_group(ssl))) {
+  case NID_undef:
+    return {};
+  case NID_X9_62_prime256v1:
+    return "P-256";
+  case NID_secp384r1:
+    return "P-384";
+  case NID_secp521r1:
+    return "P-521";
+  default: {
+    const char* const name = OBJ_nid2sn(group);
+    return name == nullptr ? std::string() : name;
+  }
+  }
+}
+
+std::string signatureName(SSL* ssl) {
+  int type = NID_undef;
+  int digest = NID_undef;
+  if (SSL_get_peer_signature_type_nid(ssl, &type) != 1) {
+    return {};
+  }
+  SSL_get_peer_signature_nid(ssl, &digest);
+  const char* const name = OBJ_nid2sn(digest);
+  const std::string hash = absl::AsciiStrToLower(name == nullptr ? "" : name);
+  switch (type) {
+  case EVP_PKEY_RSA:
+    return "rsa_pkcs1_" + hash;
+  case EVP_PKEY_RSA_PSS:
+    return "rsa_pss_rsae_" + hash;
+  case EVP_PKEY_EC:
+    return absl::StrCat("ecdsa", curveOf(digest), "_", hash);
+  case EVP_PKEY_ED25519:
+    return "ed25519";
+  case EVP_PKEY_ED448:
+    return "ed448";
+  default:
+    return {};
+  }
+}
+
+} // namespace culvert::tls::internal
