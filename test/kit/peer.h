@@ -32,6 +32,7 @@ public:
   // As much as the kernel takes; how much that was.
   size_t send(absl::string_view bytes) {
     const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    sees_reset_ = sees_reset_ || (sent < 0 && isReset(errno));
     return sent < 0 ? 0 : static_cast<size_t>(sent);
   }
   void end() { ::shutdown(fd_.get(), SHUT_WR); }
@@ -79,6 +80,15 @@ public:
   }
 
 private:
+  // A reset is reported once: whoever sends next may hear of it before whoever reads. Of a unix
+  // socket EPIPE only says that the other end is closed; what it sent can still be read.
+  bool isReset(int error) const {
+    int domain = 0;
+    socklen_t length = sizeof(domain);
+    ::getsockopt(fd_.get(), SOL_SOCKET, SO_DOMAIN, &domain, &length);
+    return error == ECONNRESET || (error == EPIPE && domain != AF_UNIX);
+  }
+
   net::Fd fd_;
   std::string received_;
   bool sees_end_ = false;

@@ -223,7 +223,8 @@ private:
       error_ = "an orderly round ended with a reset";
     } else if (cut_ == Cut::kFlush && is_cut_ && !ends_[cut_side_].peer.seesReset() &&
                ends_[cut_side_].taken != flushed_to_) {
-      error_ = "what was to be flushed is missing";
+      error_ = absl::StrCat("of ", flushed_to_, " bytes to be flushed by side ", cut_side_,
+                            " some are missing", state(0), state(1));
     }
   }
 
