@@ -152,6 +152,7 @@ constexpr Slot kSlots[] = {
     {"envoy.config.cluster.v3.Cluster.typed_dns_resolver_config", "envoy.network.dns_resolver"},
     {"envoy.config.cluster.v3.Cluster.typed_extension_protocol_options", kOptions},
     {"envoy.config.cluster.v3.LoadBalancingPolicy.Policy.typed_extension_config", kBalancer},
+    {"envoy.config.core.v3.HealthCheck.event_logger", "envoy.health_check.event_sinks"},
     {"envoy.config.overload.v3.OverloadManager.resource_monitors", "envoy.resource_monitors"},
     {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.access_log", kLogger},
     {"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.access_log",

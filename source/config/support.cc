@@ -48,6 +48,11 @@ constexpr KnownExtension kEngine[] = {
      "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", ""},
     {"envoy.access_loggers", "envoy.access_loggers.stderr",
      "envoy.extensions.access_loggers.stream.v3.StderrAccessLog", ""},
+    {"envoy.upstream_options", "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+     "envoy.upstreams.http.http_protocol_options"},
+    {"envoy.health_check.event_sinks", "envoy.health_check.event_sinks.file",
+     "envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink", ""},
     {"envoy.transport_sockets.downstream", "envoy.transport_sockets.raw_buffer",
      "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", ""},
     {"envoy.transport_sockets.upstream", "envoy.transport_sockets.raw_buffer",
@@ -162,7 +167,12 @@ private:
     const absl::string_view category = extensionCategory(field.full_name());
     forEachElement(message, field, at, [&](const Message& child, const std::string& child_path) {
       this->message(child, child_path);
-      if (!category.empty()) {
+      if (category.empty()) {
+        return;
+      }
+      if (const Any* const any = DynamicCastToGenerated<const Any>(&child); any != nullptr) {
+        extension(category, "", *any, child_path); // In a map, whose key is the name.
+      } else {
         holder(category, child, child_path);
       }
     });

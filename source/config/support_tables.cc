@@ -30,6 +30,12 @@ constexpr absl::string_view kFormat = "envoy.config.core.v3.SubstitutionFormatSt
 constexpr absl::string_view kCluster = "envoy.config.cluster.v3.Cluster";
 constexpr absl::string_view kCommonLb = "envoy.config.cluster.v3.Cluster.CommonLbConfig";
 constexpr absl::string_view kLeastLb = "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig";
+constexpr absl::string_view kHealthCheck = "envoy.config.core.v3.HealthCheck";
+constexpr absl::string_view kHttpCheck = "envoy.config.core.v3.HealthCheck.HttpHealthCheck";
+constexpr absl::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+constexpr absl::string_view kExplicitHttp =
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig";
+constexpr absl::string_view kOutlier = "envoy.config.cluster.v3.OutlierDetection";
 constexpr absl::string_view kThresholds = "envoy.config.cluster.v3.CircuitBreakers.Thresholds";
 constexpr absl::string_view kConnect = "envoy.config.cluster.v3.UpstreamConnectionOptions";
 constexpr absl::string_view kDns = "envoy.extensions.clusters.dns.v3.DnsCluster";
@@ -80,7 +86,6 @@ constexpr absl::string_view kSecrets = "secrets that come by name";
 constexpr absl::string_view kStapling = "no OCSP responses are stapled";
 constexpr absl::string_view kOtherNames = "names of other types are not compared";
 constexpr absl::string_view kXds = "configuration from a control plane or from watched files";
-constexpr absl::string_view kHealth = "health checking and outlier detection";
 constexpr absl::string_view kTls = "TLS";
 constexpr absl::string_view kZones = "balancing by zone";
 constexpr absl::string_view kBoundedLoad = "hash balancing with bounded loads";
@@ -130,8 +135,10 @@ constexpr FieldSupport kBootstrapFields[] = {
     {kLayer, kNotYet, "rtds_layer", kXds},
     {"envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer", kHonoured, "*", ""},
     {"envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer", kHonoured, "*", ""},
-    {kManager, kHonoured, "local_cluster_name upstream_bind_config", ""},
-    {kManager, kIgnored, "outlier_detection", "no ejection events are written"},
+    {kManager, kHonoured, "local_cluster_name upstream_bind_config outlier_detection", ""},
+    {"envoy.config.bootstrap.v3.ClusterManager.OutlierDetection", kHonoured, "event_log_path", ""},
+    {"envoy.config.bootstrap.v3.ClusterManager.OutlierDetection", kNotYet, "event_service",
+     "sending events to a service"},
     {kManager, kIgnored, "enable_deferred_cluster_creation", kTuning},
     {kManager, kRefused, "load_stats_config", "there is no load reporting"},
     {kStats, kHonoured, "stats_tags use_all_default_tags stats_matcher histogram_bucket_settings",
@@ -259,7 +266,8 @@ constexpr FieldSupport kClusterFields[] = {
      "dns_failure_refresh_rate respect_dns_ttl dns_lookup_family wait_for_warm_on_init "
      "upstream_bind_config least_request_lb_config round_robin_lb_config common_lb_config "
      "transport_socket metadata upstream_connection_options load_balancing_policy "
-     "ring_hash_lb_config maglev_lb_config "
+     "ring_hash_lb_config maglev_lb_config health_checks outlier_detection "
+     "ignore_health_on_host_removal typed_extension_protocol_options "
      "connection_pool_per_downstream_connection",
      ""},
     {kCluster, kIgnored,
@@ -274,14 +282,34 @@ constexpr FieldSupport kClusterFields[] = {
      "track_cluster_stats",
      kHttp},
     {kCluster, kNotYet, "eds_cluster_config", kXds},
-    {kCluster, kNotYet,
-     "health_checks outlier_detection close_connections_on_host_health_failure "
-     "ignore_health_on_host_removal",
-     kHealth},
+    {kCluster, kNotYet, "close_connections_on_host_health_failure",
+     "closing connections when hosts change"},
     {kCluster, kNotYet, "lb_subset_config", kSubsets},
     {kCluster, kNotYet, "original_dst_lb_config cleanup_interval", "ORIGINAL_DST clusters"},
     {kCluster, kNotYet, "transport_socket_matches transport_socket_matcher", kTls},
-    {kCluster, kNotYet, "typed_extension_protocol_options", "protocol options of upstreams"},
+    {kHttpOptions, kHonoured, "explicit_http_config", ""},
+    {kHttpOptions, kIgnored,
+     "common_http_protocol_options upstream_http_protocol_options use_downstream_protocol_config "
+     "auto_config http_filters header_validation_config outlier_detection "
+     "request_mirror_policies hash_policy retry_policy",
+     kHttp},
+    {kExplicitHttp, kHonoured, "http_protocol_options http2_protocol_options", ""},
+    {kExplicitHttp, kRefused, "http3_protocol_options", "there is no QUIC"},
+    {"envoy.config.core.v3.Http1ProtocolOptions", kIgnored,
+     "allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format "
+     "enable_trailers allow_chunked_length override_stream_error_on_invalid_http_message "
+     "send_fully_qualified_url use_balsa_parser allow_custom_methods ignore_http_11_upgrade",
+     kHttp},
+    {"envoy.config.core.v3.Http2ProtocolOptions", kIgnored,
+     "hpack_table_size max_concurrent_streams initial_stream_window_size "
+     "initial_connection_window_size allow_connect allow_metadata max_outbound_frames "
+     "max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload "
+     "max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent "
+     "stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message "
+     "custom_settings_parameters connection_keepalive use_oghttp2_codec max_metadata_size "
+     "enable_huffman_encoding max_header_field_size_kb disallow_obs_text stream_reset_burst "
+     "stream_reset_rate",
+     kHttp},
     {kCluster, kNotYet, "per_connection_buffer_high_watermark_timeout",
      "closing connections that stay above their watermark"},
     {kCluster, kRefused, "filters", "there are no filters towards upstreams"},
@@ -296,7 +324,7 @@ constexpr FieldSupport kClusterFields[] = {
     {"envoy.config.cluster.v3.Cluster.MaglevLbConfig", kHonoured, "*", ""},
     {kCommonLb, kHonoured,
      "healthy_panic_threshold update_merge_window locality_weighted_lb_config "
-     "consistent_hashing_lb_config",
+     "consistent_hashing_lb_config ignore_new_hosts_until_first_hc",
      ""},
     {kCommonLb, kNotYet, "zone_aware_lb_config", kZones},
     {"envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig", kHonoured, "*", ""},
@@ -304,9 +332,49 @@ constexpr FieldSupport kClusterFields[] = {
      "use_hostname_for_hashing", ""},
     {"envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig", kNotYet,
      "hash_balance_factor", kBoundedLoad},
-    {kCommonLb, kNotYet, "ignore_new_hosts_until_first_hc override_host_status", kHealth},
+    {kCommonLb, kRefused, "override_host_status", "there is no policy that overrides hosts"},
     {kCommonLb, kNotYet, "close_connections_on_host_set_change",
      "closing connections when hosts change"},
+    {kHealthCheck, kHonoured,
+     "name timeout interval initial_jitter interval_jitter interval_jitter_percent "
+     "unhealthy_threshold healthy_threshold alt_port reuse_connection http_health_check "
+     "tcp_health_check grpc_health_check no_traffic_interval no_traffic_healthy_interval "
+     "unhealthy_interval "
+     "unhealthy_edge_interval healthy_edge_interval event_log_path event_logger "
+     "always_log_health_check_failures always_log_health_check_success",
+     ""},
+    {kHealthCheck, kNotYet, "tls_options transport_socket_match_criteria", kTls},
+    {kHealthCheck, kNotYet, "event_service", "sending events to a service"},
+    {kHealthCheck, kRefused, "custom_health_check", "there are TCP, HTTP and gRPC checks"},
+    {"envoy.config.core.v3.HealthCheck.Payload", kHonoured, "*", ""},
+    {"envoy.config.core.v3.HealthCheck.TcpHealthCheck", kHonoured, "send receive", ""},
+    {"envoy.config.core.v3.HealthCheck.TcpHealthCheck", kNotYet, "proxy_protocol_config",
+     "writing the PROXY header"},
+    {"envoy.config.core.v3.HealthCheck.GrpcHealthCheck", kHonoured, "service_name authority", ""},
+    {"envoy.config.core.v3.HealthCheck.GrpcHealthCheck", kNotYet, "initial_metadata",
+     "health checks with headers of their own"},
+    {kHttpCheck, kHonoured,
+     "host path expected_statuses retriable_statuses codec_client_type method", ""},
+    {kHttpCheck, kNotYet,
+     "send receive response_buffer_size request_headers_to_add request_headers_to_remove "
+     "use_alpn_protocol service_name_matcher",
+     "health checks that look at headers and bodies"},
+    {"envoy.type.v3.Int64Range", kHonoured, "*", ""},
+    {"envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink", kHonoured, "*",
+     ""},
+    {kOutlier, kHonoured,
+     "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx "
+     "enforcing_success_rate success_rate_minimum_hosts success_rate_request_volume "
+     "success_rate_stdev_factor consecutive_gateway_failure enforcing_consecutive_gateway_failure "
+     "split_external_local_origin_errors consecutive_local_origin_failure "
+     "enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate "
+     "failure_percentage_threshold enforcing_failure_percentage "
+     "enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts "
+     "failure_percentage_request_volume max_ejection_time max_ejection_time_jitter "
+     "successful_active_health_check_uneject_host always_eject_one_host",
+     ""},
+    {kOutlier, kIgnored, "detect_degraded_hosts", kHttp},
+    {kOutlier, kRefused, "monitors", "there are no extensions that detect outliers"},
     {"envoy.config.cluster.v3.CircuitBreakers", kHonoured, "thresholds per_host_thresholds", ""},
     {kThresholds, kHonoured,
      "priority max_connections max_pending_requests max_requests max_retries track_remaining "
@@ -358,9 +426,9 @@ constexpr FieldSupport kClusterFields[] = {
      "endpoints stand in lb_endpoints"},
     {kLbEndpoint, kHonoured, "endpoint health_status metadata load_balancing_weight", ""},
     {kLbEndpoint, kRefused, "endpoint_name", "endpoints are written where they are used"},
-    {kEndpoint, kHonoured, "address hostname", ""},
+    {kEndpoint, kHonoured, "address hostname health_check_config", ""},
+    {"envoy.config.endpoint.v3.Endpoint.HealthCheckConfig", kHonoured, "*", ""},
     {kEndpoint, kIgnored, "observability_name", "the address names the host"},
-    {kEndpoint, kNotYet, "health_check_config", kHealth},
     {kEndpoint, kNotYet, "additional_addresses", "hosts of several addresses"},
 };
 
@@ -515,6 +583,8 @@ constexpr ValueSupport kValues[] = {
      "ONCE", kIgnored, kNoSharing},
     {"envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.shared_with_upstream",
      "TRANSITIVE", kIgnored, kNoSharing},
+    {"envoy.config.core.v3.HealthCheck.HttpHealthCheck.codec_client_type", "HTTP3", kRefused,
+     "there is no QUIC"},
     {"envoy.config.cluster.v3.Cluster.type", "EDS", kNotYet, kXds},
     {"envoy.config.cluster.v3.Cluster.type", "ORIGINAL_DST", kNotYet, "ORIGINAL_DST clusters"},
     {"envoy.config.cluster.v3.Cluster.lb_policy", "CLUSTER_PROVIDED", kNotYet,

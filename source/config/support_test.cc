@@ -177,9 +177,9 @@ TEST(Check, RefusedFieldSaysWhy) {
             "flags_path (lab.yaml:1:1): not supported by Culvert: the runtime comes from "
             "layered_runtime");
   EXPECT_EQ(errorsOf("static_resources: {clusters: [{name: c, health_checks: []}]}"), "");
-  EXPECT_EQ(errorsOf("static_resources: {clusters: [{name: c, outlier_detection: {}}]}"),
-            "static_resources.clusters[0].outlier_detection (lab.yaml:1:41): not supported by "
-            "Culvert yet: health checking and outlier detection");
+  EXPECT_EQ(errorsOf("static_resources: {clusters: [{name: c, lb_subset_config: {}}]}"),
+            "static_resources.clusters[0].lb_subset_config (lab.yaml:1:41): not supported by "
+            "Culvert yet: subsets and metadata matching");
 }
 
 TEST(Check, LooksIntoMaps) {

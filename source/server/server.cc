@@ -183,6 +183,17 @@ void Server::buildClusters(Problems& problems) {
     const runtime::Entry* const entry = runtime_->snapshot()->find(key);
     return entry == nullptr ? fallback : entry->integer.value_or(fallback);
   };
+  options.log_files = log_files_.get();
+  const std::string& outlier_log =
+      bootstrap_->cluster_manager().outlier_detection().event_log_path();
+  if (!outlier_log.empty()) {
+    auto file = log_files_->open(outlier_log);
+    if (file.ok()) {
+      options.outlier_log = *std::move(file);
+    } else {
+      problems.errorFrom(file.status(), "cluster_manager.outlier_detection.event_log_path");
+    }
+  }
   options.check_host = [this](const std::string& cluster, const net::Address& host) {
     return dialsItself(cluster, host)
                ? absl::InvalidArgumentError("this is one of this proxy's own listeners: every "

@@ -46,6 +46,11 @@ ClusterView::Thresholds viewOf(const upstream::BreakerThresholds& thresholds) {
           thresholds.max_retries};
 }
 
+ClusterView::SuccessRates viewOf(const upstream::OutlierDetector::Averages& averages) {
+  return {averages.success_rate.value_or(-1),
+          averages.success_rate_ejection_threshold.value_or(-1)};
+}
+
 ClusterView viewOf(const upstream::Cluster& cluster) {
   const upstream::ClusterConfig& config = cluster.info()->config;
   ClusterView view;
@@ -54,8 +59,19 @@ ClusterView viewOf(const upstream::Cluster& cluster) {
   view.added_via_api = cluster.addedViaApi();
   view.default_priority = viewOf(config.breakers.normal);
   view.high_priority = viewOf(config.breakers.high);
+  const upstream::OutlierDetector* const outliers = cluster.outliers();
+  view.outlier_detection = outliers != nullptr;
+  if (outliers != nullptr) {
+    view.success_rates = viewOf(outliers->averages());
+    view.local_origin_success_rates = viewOf(outliers->localOriginAverages());
+  }
   for (const upstream::HostPtr& host : cluster.hosts()) {
     view.hosts.push_back(viewOf(*host));
+    if (outliers != nullptr) {
+      const upstream::OutlierDetector::Rates rates = outliers->ratesOf(*host);
+      view.hosts.back().success_rate = rates.success.value_or(-1);
+      view.hosts.back().local_origin_success_rate = rates.local_origin_success.value_or(-1);
+    }
   }
   return view;
 }

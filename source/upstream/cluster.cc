@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "source/access_log/file_manager.h"
 #include "source/base/log.h"
 #include "source/upstream/policies.h"
 
@@ -83,11 +84,12 @@ public:
     }
     return nullptr;
   }
-  void leftPriorities(std::set<uint32_t>& priorities) const {
-    for (const auto& [address, hosts] : by_address_) {
-      for (const HostPtr& host : hosts) {
+  // Calls `visit` for each that is left.
+  template <class Visit> void forEachLeft(const Visit& visit) {
+    for (auto& [address, hosts] : by_address_) {
+      for (HostPtr& host : hosts) {
         if (host != nullptr) {
-          priorities.insert(host->priority());
+          visit(host);
         }
       }
     }
@@ -101,9 +103,36 @@ Cluster::Cluster(const Services& services, ClusterConfig config, uint64_t seed)
     : services_(services), info_(makeClusterInfo(services.main, std::move(config), services.stats)),
       random_(seed), policy_(makePolicy(*info_, random_.next())),
       last_updated_(services.main.clock().wallNow()),
-      locality_weights_(weightsOf(info_->config.endpoints)), sets_(sortHosts()), load_(spread()) {}
+      locality_weights_(weightsOf(info_->config.endpoints)), sets_(sortHosts()), load_(spread()) {
+  if (info_->config.health_check.has_value()) {
+    startChecker();
+  }
+  if (info_->config.outlier.has_value()) {
+    outliers_ =
+        std::make_unique<OutlierDetector>(services_.main, info_, random_.next(), services_.runtime,
+                                          services_.outlier_log, [this] { publishSoon(); });
+  }
+}
 
 Cluster::~Cluster() = default;
+
+void Cluster::startChecker() {
+  const HealthCheckConfig& config = *info_->config.health_check;
+  HealthEventLog::Files files;
+  for (const std::string& path : config.event_logs) {
+    absl::StatusOr<std::shared_ptr<access_log::LogFile>> file =
+        services_.log_files == nullptr ? absl::UnavailableError("no files")
+                                       : services_.log_files->open(path);
+    if (file.ok()) { // It was tried before: see ClusterManager::check.
+      files.push_back(*std::move(file));
+    }
+  }
+  checker_ = std::make_unique<HealthChecker>(
+      services_.main, info_, random_.next(), services_.runtime,
+      HealthEventLog(services_.main.clock(), std::move(files), protocolName(config.protocol),
+                     name()),
+      [this](Host& host, bool changed) { onChecked(host, changed); });
+}
 
 void Cluster::start(Events events) {
   events_ = std::move(events);
@@ -113,9 +142,53 @@ void Cluster::start(Events events) {
   source_->start();
 }
 
+// Not before each host has been checked once.
 void Cluster::setInitialized() {
-  if (!std::exchange(initialized_, true)) {
-    events_.initialized(*this);
+  if (initialized_ || awaited_checks_ > 0) {
+    return;
+  }
+  awaited_checks_ = checker_ == nullptr ? 0 : checker_->size();
+  if (awaited_checks_ == 0) {
+    finishInitialization();
+  }
+}
+
+void Cluster::finishInitialization() {
+  initialized_ = true;
+  if (event::Ready::linked()) { // What the last checks said comes first.
+    unlink();
+    publish();
+  }
+  events_.initialized(*this);
+}
+
+// Hosts change under the checker's feet only in later turns.
+void Cluster::onChecked(Host& host, bool changed) {
+  const bool passed = (host.healthFlags() & kFailedActiveHc) == 0;
+  if (passed && outliers_ != nullptr) {
+    outliers_->onCheckPassed(host);
+  }
+  if (!passed && (host.healthFlags() & kPendingDynamicRemoval) != 0) {
+    removeHost(host);
+  } else if (changed) {
+    publishSoon();
+  }
+  if (awaited_checks_ > 0 && --awaited_checks_ == 0) {
+    finishInitialization();
+  }
+}
+
+// The source had dropped it; its checks had kept it.
+void Cluster::removeHost(const Host& host) {
+  std::erase_if(hosts_, [&](const HostPtr& other) { return other.get() == &host; });
+  info_->stats.membership_change.add();
+  publish();
+}
+
+// Many checks may end in one turn.
+void Cluster::publishSoon() {
+  if (!event::Ready::linked()) {
+    services_.main.runNext(*this);
   }
 }
 
@@ -130,7 +203,31 @@ HostPtr Cluster::keepHost(const HostSpec& spec, Index& old, bool& changed) {
     host = std::make_shared<Host>(*host, spec.address);
   }
   changed = host->update(*spec.endpoint) || changed;
+  host->setFlag(kPendingDynamicRemoval, false);
   return host;
+}
+
+HostPtr Cluster::makeHost(const HostSpec& spec) {
+  auto host = std::make_shared<Host>(*spec.endpoint, *spec.locality, spec.address,
+                                     info_->config.statName());
+  if (checker_ != nullptr && host->isChecked()) { // Until the first check.
+    host->setFlag(kFailedActiveHc, true);
+    host->setFlag(kPendingActiveHc, info_->config.ignore_new_hosts_until_first_hc);
+  }
+  return host;
+}
+
+// Envoy trusts what it checks more than what it is told: a host that passes stays.
+void Cluster::keepWhilePassing(Index& old, std::vector<HostPtr>& hosts) {
+  if (checker_ == nullptr || info_->config.ignore_health_on_host_removal) {
+    return;
+  }
+  old.forEachLeft([&](HostPtr& host) {
+    if (host->isChecked() && (host->healthFlags() & (kFailedActiveHc | kFailedEdsHealth)) == 0) {
+      host->setFlag(kPendingDynamicRemoval, true);
+      hosts.push_back(std::exchange(host, nullptr));
+    }
+  });
 }
 
 bool Cluster::setHosts(const std::vector<HostSpec>& specs) {
@@ -146,12 +243,12 @@ bool Cluster::setHosts(const std::vector<HostSpec>& specs) {
     }
     if (host == nullptr) {
       changed_priorities.insert(spec.locality->priority);
-      host = std::make_shared<Host>(*spec.endpoint, *spec.locality, spec.address,
-                                    info_->config.statName());
+      host = makeHost(spec);
     }
     hosts.push_back(std::move(host));
   }
-  old.leftPriorities(changed_priorities);
+  keepWhilePassing(old, hosts);
+  old.forEachLeft([&](const HostPtr& host) { changed_priorities.insert(host->priority()); });
   if (!changed && changed_priorities.empty()) {
     return false;
   }
@@ -177,9 +274,10 @@ PriorityLoad Cluster::spread() const {
                             config.weighted_priority_health});
 }
 
-void Cluster::refreshHealth() { publish(); }
-
 void Cluster::publish() {
+  if (outliers_ != nullptr) {
+    outliers_->setHosts(hosts_);
+  }
   sets_ = sortHosts();
   load_ = spread();
   size_t healthy = 0;
@@ -195,6 +293,9 @@ void Cluster::publish() {
   info_->stats.membership_degraded.set(degraded);
   info_->stats.membership_excluded.set(excluded);
   events_.hosts_changed(*this);
+  if (checker_ != nullptr) {
+    checker_->setHosts(hosts_);
+  }
 }
 
 std::unique_ptr<Balancer> Cluster::makeBalancer() {

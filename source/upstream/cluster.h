@@ -8,14 +8,20 @@
 
 #include "source/upstream/balancing.h"
 #include "source/upstream/cluster_info.h"
+#include "source/upstream/health_checker.h"
 #include "source/upstream/host_source.h"
+#include "source/upstream/outlier_detector.h"
+
+namespace culvert::access_log {
+class FileManager;
+} // namespace culvert::access_log
 
 namespace culvert::upstream {
 
 // One cluster: what it was configured as, and its hosts as they are now.
 // Threads: main. Lifetime: owned by the ClusterManager; workers keep only its ClusterInfo and
 // hosts.
-class Cluster final : private HostSourceContext {
+class Cluster final : private HostSourceContext, private event::Ready {
 public:
   struct Events {
     std::function<void(Cluster&)> hosts_changed;
@@ -29,6 +35,9 @@ public:
     std::function<net::DnsResolver&()> resolver;
     // A value of the runtime, or `fallback` while it has none.
     std::function<uint64_t(absl::string_view key, uint64_t fallback)> runtime;
+    // Where events go to; null: nowhere.
+    access_log::FileManager* log_files;
+    std::shared_ptr<access_log::LogFile> outlier_log;
   };
 
   Cluster(const Services& services, ClusterConfig config, uint64_t seed);
@@ -49,8 +58,8 @@ public:
 
   // A choice for one worker among the hosts of now.
   std::unique_ptr<Balancer> makeBalancer();
-  // After health flags of hosts have changed.
-  void refreshHealth();
+  // Null when the cluster has none.
+  const OutlierDetector* outliers() const { return outliers_.get(); }
 
 private:
   class Index;
@@ -62,7 +71,16 @@ private:
   base::Random& random() override { return random_; }
   bool setHosts(const std::vector<HostSpec>& specs) override;
   void setInitialized() override;
+  void onReady() override { publish(); }
+
   HostPtr keepHost(const HostSpec& spec, Index& old, bool& changed);
+  HostPtr makeHost(const HostSpec& spec);
+  void keepWhilePassing(Index& old, std::vector<HostPtr>& hosts);
+  void removeHost(const Host& host);
+  void startChecker();
+  void onChecked(Host& host, bool changed);
+  void publishSoon();
+  void finishInitialization();
   HostSets sortHosts();
   PriorityLoad spread() const;
   void publish();
@@ -77,6 +95,9 @@ private:
   LocalityWeights locality_weights_;
   HostSets sets_;
   PriorityLoad load_;
+  std::unique_ptr<HealthChecker> checker_;
+  std::unique_ptr<OutlierDetector> outliers_;
+  size_t awaited_checks_ = 0; // Before the cluster is initialized.
   std::unique_ptr<HostSource> source_;
   bool initialized_ = false;
   bool added_via_api_ = false;

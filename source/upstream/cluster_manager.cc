@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "source/access_log/file_manager.h"
 #include "source/base/log.h"
 #include "source/net/dns_resolver.h"
 #include "source/upstream/worker_clusters.h"
@@ -86,10 +87,14 @@ struct ClusterManager::Stats {
 ClusterManager::ClusterManager(event::Loop& main, stats::Scope& stats,
                                ClusterManagerOptions options)
     : options_(std::move(options)),
-      services_{main, stats, [this]() -> net::DnsResolver& { return resolver(); },
+      services_{main,
+                stats,
+                [this]() -> net::DnsResolver& { return resolver(); },
                 [this](absl::string_view key, uint64_t fallback) {
                   return options_.runtime ? options_.runtime(key, fallback) : fallback;
-                }},
+                },
+                options_.log_files,
+                options_.outlier_log},
       random_(options_.seed), stats_(std::make_unique<Stats>(stats)) {}
 
 ClusterManager::~ClusterManager() = default;
@@ -105,6 +110,18 @@ net::DnsResolver& ClusterManager::resolver() {
 }
 
 absl::Status ClusterManager::check(const ClusterConfig& config) const {
+  if (config.health_check.has_value() && options_.log_files != nullptr) {
+    for (const std::string& path : config.health_check->event_logs) {
+      const absl::Status status = options_.log_files->open(path).status();
+      if (!status.ok()) {
+        return absl::InvalidArgumentError(absl::StrCat("health_checks[0]: ", status.message()));
+      }
+    }
+  }
+  return checkHosts(config);
+}
+
+absl::Status ClusterManager::checkHosts(const ClusterConfig& config) const {
   if (!options_.check_host) {
     return absl::OkStatus();
   }

@@ -22,6 +22,10 @@ struct ClusterManagerOptions {
   std::function<std::unique_ptr<net::DnsResolver>()> make_resolver;
   // A value of the runtime, or `fallback` while it has none; null: it never has.
   std::function<uint64_t(absl::string_view key, uint64_t fallback)> runtime;
+  // Where files of events are opened; null: there are none. It outlives the ClusterManager.
+  access_log::FileManager* log_files = nullptr;
+  // Of ejections; may be null.
+  std::shared_ptr<access_log::LogFile> outlier_log;
   // Says why a configured host must not be dialled (it is the listener that would dial it), if so.
   std::function<absl::Status(const std::string& cluster, const net::Address& host)> check_host;
 };
@@ -64,6 +68,7 @@ private:
 
   net::DnsResolver& resolver();
   absl::Status check(const ClusterConfig& config) const;
+  absl::Status checkHosts(const ClusterConfig& config) const;
   std::unique_ptr<Cluster> make(ClusterConfig config);
   void onHostsChanged(Cluster& cluster);
   void onInitialized(Cluster& cluster);

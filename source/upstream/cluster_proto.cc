@@ -9,10 +9,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "source/access_log/metadata_proto.h"
 #include "source/stats/store.h"
 #include "source/upstream/endpoint_proto.h"
 #include "source/upstream/factories.h"
+#include "source/upstream/health_proto.h"
+#include "source/upstream/outlier_proto.h"
 
 namespace culvert::upstream {
 namespace {
@@ -281,9 +284,48 @@ void parsePlain(const Cluster& proto, ClusterConfig& config) {
         proto.load_assignment().policy().overprovisioning_factor().value();
   }
   config.weighted_priority_health = proto.load_assignment().policy().weighted_priority_health();
+  config.ignore_health_on_host_removal = proto.ignore_health_on_host_removal();
+  config.ignore_new_hosts_until_first_hc =
+      proto.common_lb_config().ignore_new_hosts_until_first_hc();
   if (proto.has_wait_for_warm_on_init()) {
     config.wait_for_warm_on_init = proto.wait_for_warm_on_init().value();
   }
+}
+
+// HTTP itself is not this proxy's business, but a health check over gRPC asks for it.
+bool speaksHttp2(const Cluster& proto) {
+  envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
+  const auto& all = proto.typed_extension_protocol_options();
+  const auto it = all.find(options.GetDescriptor()->full_name());
+  return proto.has_http2_protocol_options() ||
+         (it != all.end() && it->second.UnpackTo(&options) &&
+          options.explicit_http_config().has_http2_protocol_options());
+}
+
+absl::Status parseHealth(const Cluster& proto, ClusterConfig& config) {
+  if (proto.health_checks_size() > 1) {
+    return errorAt("health_checks[1]", "not supported by Culvert yet: several checks of one host");
+  }
+  if (proto.health_checks_size() == 1) {
+    absl::StatusOr<HealthCheckConfig> check = parseHealthCheck(proto.health_checks(0));
+    if (!check.ok()) {
+      return within("health_checks[0]", check.status());
+    }
+    if (check->protocol == HealthProtocol::kGrpc && !speaksHttp2(proto)) {
+      return errorAt(
+          "health_checks[0].grpc_health_check",
+          absl::StrCat(proto.name(), " cluster must support HTTP/2 for gRPC healthchecking"));
+    }
+    config.health_check = *std::move(check);
+  }
+  if (proto.has_outlier_detection()) {
+    absl::StatusOr<OutlierConfig> outlier = parseOutlier(proto.outlier_detection());
+    if (!outlier.ok()) {
+      return within("outlier_detection", outlier.status());
+    }
+    config.outlier = *std::move(outlier);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context,
@@ -295,6 +337,10 @@ absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context
   absl::StatusOr<Balancing> policy = parsePolicy(proto, context.registry);
   if (!policy.ok()) {
     return policy.status();
+  }
+  status = parseHealth(proto, config);
+  if (!status.ok()) {
+    return status;
   }
   config.make_policy = std::move(policy->make);
   config.locality_weighted = policy->locality_weighted;

@@ -257,6 +257,28 @@ TEST_F(ClusterProtoTest, AClusterTypeIsFoundByItsMessageOrItsName) {
   EXPECT_EQ(error("type: EDS"), "type: EDS clusters are not built in");
 }
 
+TEST_F(ClusterProtoTest, AGrpcCheckNeedsHttp2) {
+  const std::string check = std::string(kHost) + "health_checks { grpc_health_check {} } ";
+  EXPECT_EQ(error(check), "health_checks[0].grpc_health_check: c cluster must support HTTP/2 for "
+                          "gRPC healthchecking");
+  parse(check + "http2_protocol_options {}");
+  parse(check + R"pb(typed_extension_protocol_options {
+                       key: "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+                       value {
+                         [type.googleapis.com/
+                          envoy.extensions.upstreams.http.v3.HttpProtocolOptions] {
+                           explicit_http_config { http2_protocol_options {} }
+                         }
+                       }
+                     })pb");
+}
+
+TEST_F(ClusterProtoTest, OneCheckOfAHostIsEnough) {
+  EXPECT_EQ(error(std::string(kHost) + "health_checks { tcp_health_check {} } "
+                                       "health_checks { tcp_health_check {} }"),
+            "health_checks[1]: not supported by Culvert yet: several checks of one host");
+}
+
 TEST_F(ClusterProtoTest, ATransportSocketIsFoundByName) {
   EXPECT_NE(parse("transport_socket { name: 'raw_buffer' }").transport, nullptr);
   EXPECT_EQ(

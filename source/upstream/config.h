@@ -14,6 +14,8 @@
 #include "source/net/connection.h"
 #include "source/net/metadata.h"
 #include "source/net/socket.h"
+#include "source/upstream/health_check.h"
+#include "source/upstream/outlier.h"
 
 namespace culvert::stats {
 class Scope;
@@ -57,6 +59,7 @@ struct EndpointConfig {
   EndpointHealth health = EndpointHealth::kUnknown;
   uint32_t weight = 1;
   bool canary = false;
+  std::shared_ptr<const HealthCheckTarget> health_target;    // May be null.
   std::shared_ptr<const google::protobuf::Message> metadata; // May be null.
   std::shared_ptr<const net::Metadata> log_metadata;         // The same for logs. May be null.
 };
@@ -110,6 +113,10 @@ struct ClusterConfig {
   uint32_t overprovisioning_percent = 140;
   bool weighted_priority_health = false; // Hosts count by their weight when load is spread.
   bool locality_weighted = false;        // Within a priority, localities share by their weights.
+  std::optional<HealthCheckConfig> health_check;
+  bool ignore_health_on_host_removal = false;   // Else a host that passes its checks stays.
+  bool ignore_new_hosts_until_first_hc = false; // When load is spread.
+  std::optional<OutlierConfig> outlier;
   bool wait_for_warm_on_init = true;
   std::vector<LocalityConfig> endpoints;
   HostSourceMaker make_hosts;                        // Null: `endpoints` as they are.

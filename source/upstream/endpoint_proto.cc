@@ -61,6 +61,23 @@ absl::Status parseName(const core::Address& proto, EndpointConfig& config) {
   return absl::OkStatus();
 }
 
+absl::Status parseHealthTarget(const endpoint::Endpoint::HealthCheckConfig& proto,
+                               EndpointConfig& config) {
+  HealthCheckTarget target;
+  target.port = static_cast<uint16_t>(proto.port_value());
+  target.hostname = proto.hostname();
+  target.disabled = proto.disable_active_health_check();
+  if (proto.has_address()) {
+    absl::StatusOr<net::Address> address = parseAddress(proto.address());
+    if (!address.ok()) {
+      return inside("endpoint.health_check_config.address", address.status());
+    }
+    target.address = target.port > 0 ? address->withPort(target.port) : *address;
+  }
+  config.health_target = std::make_shared<HealthCheckTarget>(std::move(target));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<EndpointConfig> parseEndpoint(const endpoint::LbEndpoint& proto, bool resolve) {
   EndpointConfig config;
   const core::Address& address = proto.endpoint().address();
@@ -75,6 +92,12 @@ absl::StatusOr<EndpointConfig> parseEndpoint(const endpoint::LbEndpoint& proto, 
       return inside("endpoint.address", parsed.status());
     }
     config.address = *std::move(parsed);
+  }
+  if (proto.endpoint().has_health_check_config()) {
+    const absl::Status status = parseHealthTarget(proto.endpoint().health_check_config(), config);
+    if (!status.ok()) {
+      return status;
+    }
   }
   config.hostname = proto.endpoint().hostname();
   config.endpoint_id = address.envoy_internal_address().endpoint_id();

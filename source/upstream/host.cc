@@ -56,19 +56,24 @@ bool sameMessage(const google::protobuf::Message* a, const google::protobuf::Mes
                     google::protobuf::util::MessageDifferencer::Equals(*a, *b));
 }
 
+bool sameTarget(const HealthCheckTarget* a, const HealthCheckTarget* b) {
+  return a == b || (a != nullptr && b != nullptr && *a == *b);
+}
+
 } // namespace
 
 Host::Host(const EndpointConfig& endpoint, const LocalityConfig& locality, net::Address address,
            const std::string& cluster)
     : description_(describe(endpoint, std::move(address), cluster)),
       locality_(std::make_shared<Locality>(locality.locality)), metadata_(endpoint.metadata),
-      state_(std::make_shared<HostState>()), hash_key_(endpoint.hash_key),
-      priority_(locality.priority), canary_(endpoint.canary) {
+      health_target_(endpoint.health_target), state_(std::make_shared<HostState>()),
+      hash_key_(endpoint.hash_key), priority_(locality.priority), canary_(endpoint.canary) {
   update(endpoint);
 }
 
 Host::Host(const Host& previous, net::Address address)
-    : locality_(previous.locality_), metadata_(previous.metadata_), state_(previous.state_),
+    : locality_(previous.locality_), metadata_(previous.metadata_),
+      health_target_(previous.health_target_), state_(previous.state_),
       hash_key_(previous.hash_key_), priority_(previous.priority_), canary_(previous.canary_) {
   auto description = std::make_shared<net::HostDescription>(*previous.description_);
   description->address = std::move(address);
@@ -113,6 +118,7 @@ bool Host::sameAs(const EndpointConfig& endpoint, const LocalityConfig& locality
   return description_->address == address && description_->hostname == hostname &&
          description_->endpoint_id == endpoint.endpoint_id && priority_ == locality.priority &&
          *locality_ == locality.locality && canary_ == endpoint.canary &&
+         sameTarget(health_target_.get(), endpoint.health_target.get()) &&
          sameMessage(metadata_.get(), endpoint.metadata.get());
 }
 

@@ -46,6 +46,7 @@ struct alignas(64) HostState {
   std::atomic<uint32_t> cx_active{0};
   std::atomic<uint32_t> rq_active{0};
   std::atomic<uint32_t> rq_pending_active{0};
+  std::unique_ptr<OutlierCounts> outlier; // Set before any worker sees the host, if at all.
 };
 
 // One endpoint of a cluster. Shared by all threads and by its connections.
@@ -62,6 +63,9 @@ public:
   const Locality& locality() const { return *locality_; }
   uint32_t priority() const { return priority_; }
   bool canary() const { return canary_; }
+  // Null: it is checked as itself.
+  const HealthCheckTarget* healthTarget() const { return health_target_.get(); }
+  bool isChecked() const { return health_target_ == nullptr || !health_target_->disabled; }
   // What hash balancing hashes for this host.
   std::string hashKey(bool by_hostname) const;
   const google::protobuf::Message* metadata() const { return metadata_.get(); }
@@ -86,6 +90,7 @@ private:
   std::shared_ptr<const net::HostDescription> description_;
   std::shared_ptr<const Locality> locality_;
   std::shared_ptr<const google::protobuf::Message> metadata_;
+  std::shared_ptr<const HealthCheckTarget> health_target_;
   std::shared_ptr<HostState> state_;
   std::string hash_key_;
   uint32_t priority_;

@@ -101,6 +101,9 @@ void TcpUpstream::onConnected() {
   info.breakers.requests.take();
   increase(host_->state().rq_total);
   increase(host_->state().rq_active);
+  if (OutlierCounts* const outlier = host_->state().outlier.get()) {
+    outlier->connected();
+  }
   handler_->onUpstreamConnected();
 }
 
@@ -184,6 +187,10 @@ void TcpUpstream::onConnectFailed(bool by_peer) {
   cluster_.info().stats.upstream_rq_pending_failure_eject.add();
   leaveConnecting();
   countClosed(by_peer);
+  OutlierCounts* const outlier = host_->state().outlier.get();
+  if (outlier != nullptr && failure_ != ConnectFailure::kLocal) {
+    outlier->connectFailed();
+  }
   handler_->onUpstreamFailed(failure_);
 }
 

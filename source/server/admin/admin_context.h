@@ -58,6 +58,8 @@ struct HostView {
   uint64_t rq_success = 0;
   uint64_t rq_timeout = 0;
   uint64_t rq_total = 0;
+  double success_rate = -1; // Percent; -1: not known.
+  double local_origin_success_rate = -1;
 };
 
 struct ClusterView {
@@ -68,12 +70,19 @@ struct ClusterView {
     uint64_t max_retries = 3;
   };
 
+  struct SuccessRates { // Percent; -1: not known.
+    double average = -1;
+    double ejection_threshold = -1;
+  };
+
   std::string name;
   std::string observability_name;
   bool added_via_api = false;
   bool outlier_detection = false;
   Thresholds default_priority;
   Thresholds high_priority;
+  SuccessRates success_rates; // Of outlier detection.
+  SuccessRates local_origin_success_rates;
   std::vector<HostView> hosts;
 };
 

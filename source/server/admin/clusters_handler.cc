@@ -55,18 +55,20 @@ void writeHost(const ClusterView& cluster, const HostView& host, std::string& ou
   lines.add("sub_zone", host.sub_zone);
   lines.add("canary", host.canary ? "true" : "false");
   lines.add("priority", host.priority);
-  lines.add("success_rate", "-1");
-  lines.add("local_origin_success_rate", "-1");
+  lines.add("success_rate", host.success_rate);
+  lines.add("local_origin_success_rate", host.local_origin_success_rate);
 }
 
 void writeCluster(const ClusterView& cluster, std::string& out) {
   Lines lines(out, cluster.name);
   lines.add("observability_name", cluster.observability_name);
   if (cluster.outlier_detection) {
-    lines.add("outlier::success_rate_average", "-1");
-    lines.add("outlier::success_rate_ejection_threshold", "-1");
-    lines.add("outlier::local_origin_success_rate_average", "-1");
-    lines.add("outlier::local_origin_success_rate_ejection_threshold", "-1");
+    const ClusterView::SuccessRates& all = cluster.success_rates;
+    const ClusterView::SuccessRates& local = cluster.local_origin_success_rates;
+    lines.add("outlier::success_rate_average", all.average);
+    lines.add("outlier::success_rate_ejection_threshold", all.ejection_threshold);
+    lines.add("outlier::local_origin_success_rate_average", local.average);
+    lines.add("outlier::local_origin_success_rate_ejection_threshold", local.ejection_threshold);
   }
   writeThresholds(cluster, "default_priority", cluster.default_priority, out);
   writeThresholds(cluster, "high_priority", cluster.high_priority, out);
