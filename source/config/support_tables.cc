@@ -20,6 +20,14 @@ constexpr absl::string_view kMatch = "envoy.config.listener.v3.FilterChainMatch"
 constexpr absl::string_view kListenerFilter = "envoy.config.listener.v3.ListenerFilter";
 constexpr absl::string_view kFilter = "envoy.config.listener.v3.Filter";
 constexpr absl::string_view kBalance = "envoy.config.listener.v3.Listener.ConnectionBalanceConfig";
+constexpr absl::string_view kOverload = "envoy.config.overload.v3.OverloadManager";
+constexpr absl::string_view kConnectionsMonitor =
+    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
+constexpr absl::string_view kHeapMonitor =
+    "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig";
+constexpr absl::string_view kDynamic = "envoy.config.bootstrap.v3.Bootstrap.DynamicResources";
+constexpr absl::string_view kConfigSource = "envoy.config.core.v3.ConfigSource";
+constexpr absl::string_view kPathSource = "envoy.config.core.v3.PathConfigSource";
 constexpr absl::string_view kNode = "envoy.config.core.v3.Node";
 constexpr absl::string_view kAddress = "envoy.config.core.v3.Address";
 constexpr absl::string_view kSocketAddress = "envoy.config.core.v3.SocketAddress";
@@ -85,7 +93,7 @@ constexpr absl::string_view kTlsValidation =
 constexpr absl::string_view kSecrets = "secrets that come by name";
 constexpr absl::string_view kStapling = "no OCSP responses are stapled";
 constexpr absl::string_view kOtherNames = "names of other types are not compared";
-constexpr absl::string_view kXds = "configuration from a control plane or from watched files";
+constexpr absl::string_view kXds = "configuration from a control plane";
 constexpr absl::string_view kTls = "TLS";
 constexpr absl::string_view kZones = "balancing by zone";
 constexpr absl::string_view kBoundedLoad = "hash balancing with bounded loads";
@@ -115,9 +123,28 @@ constexpr FieldSupport kBootstrapFields[] = {
     {kBootstrap, kIgnored, "tracing inline_headers", kHttp},
     {kBootstrap, kIgnored, "perf_tracing_file_path fatal_actions", "there is nothing like it here"},
     {kBootstrap, kIgnored, "default_regex_engine", "RE2 is always used"},
-    {kBootstrap, kNotYet, "dynamic_resources node_context_params", kXds},
+    {kBootstrap, kHonoured, "dynamic_resources overload_manager", ""},
+    {kOverload, kHonoured, "refresh_interval resource_monitors actions", ""},
+    {kOverload, kRefused, "loadshed_points buffer_factory_config", kHttp},
+    {"envoy.config.overload.v3.ResourceMonitor", kHonoured, "name typed_config", ""},
+    {"envoy.config.overload.v3.OverloadAction", kHonoured, "name triggers", ""},
+    {"envoy.config.overload.v3.OverloadAction", kRefused, "typed_config",
+     "no action that is there takes one"},
+    {"envoy.config.overload.v3.Trigger", kHonoured, "*", ""},
+    {kConnectionsMonitor, kHonoured, "*", ""},
+    {kHeapMonitor, kHonoured, "*", ""},
+    {kBootstrap, kNotYet, "node_context_params", kXds},
+    {kDynamic, kHonoured, "lds_config cds_config", ""},
+    {kDynamic, kNotYet, "ads_config", kXds},
+    {kDynamic, kRefused, "lds_resources_locator cds_resources_locator",
+     "there are no xdstp resources"},
+    {kConfigSource, kHonoured, "path_config_source path resource_api_version", ""},
+    {kConfigSource, kIgnored, "initial_fetch_timeout authorities", "a file answers at once"},
+    {kConfigSource, kNotYet, "api_config_source ads", kXds},
+    {kConfigSource, kRefused, "self", "a source is always named"},
+    {kPathSource, kHonoured, "path watched_directory", ""},
+    {kPathSource, kIgnored, "poll_interval", "the kernel tells of every change"},
     {kBootstrap, kNotYet, "stats_sinks", "pushing statistics"},
-    {kBootstrap, kNotYet, "overload_manager", "overload management"},
     {kBootstrap, kRefused, "flags_path", "the runtime comes from layered_runtime"},
     {kBootstrap, kRefused, "hds_config", "there is no health discovery service"},
     {kBootstrap, kRefused, "config_sources default_config_source", "there are no xdstp resources"},
@@ -266,7 +293,7 @@ constexpr FieldSupport kClusterFields[] = {
      "dns_failure_refresh_rate respect_dns_ttl dns_lookup_family wait_for_warm_on_init "
      "upstream_bind_config least_request_lb_config round_robin_lb_config common_lb_config "
      "transport_socket metadata upstream_connection_options load_balancing_policy "
-     "ring_hash_lb_config maglev_lb_config health_checks outlier_detection "
+     "ring_hash_lb_config maglev_lb_config eds_cluster_config health_checks outlier_detection "
      "ignore_health_on_host_removal typed_extension_protocol_options "
      "connection_pool_per_downstream_connection",
      ""},
@@ -281,9 +308,9 @@ constexpr FieldSupport kClusterFields[] = {
      "http_protocol_options http2_protocol_options protocol_selection track_timeout_budgets "
      "track_cluster_stats",
      kHttp},
-    {kCluster, kNotYet, "eds_cluster_config", kXds},
     {kCluster, kNotYet, "close_connections_on_host_health_failure",
      "closing connections when hosts change"},
+    {"envoy.config.cluster.v3.Cluster.EdsClusterConfig", kHonoured, "eds_config service_name", ""},
     {kCluster, kNotYet, "lb_subset_config", kSubsets},
     {kCluster, kNotYet, "original_dst_lb_config cleanup_interval", "ORIGINAL_DST clusters"},
     {kCluster, kNotYet, "transport_socket_matches transport_socket_matcher", kTls},
@@ -567,8 +594,8 @@ constexpr FieldSupport kTlsFields[] = {
     {"envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher", kRefused, "oid",
      kOtherNames},
     {"envoy.config.core.v3.WatchedDirectory", kHonoured, "path", ""},
-    {"envoy.config.core.v3.WatchedDirectory", kNotYet, "watch_modify",
-     "noticing what is written in place"},
+    {"envoy.config.core.v3.WatchedDirectory", kIgnored, "watch_modify",
+     "what is written in place is always seen"},
 };
 
 constexpr ValueSupport kValues[] = {
@@ -585,7 +612,6 @@ constexpr ValueSupport kValues[] = {
      "TRANSITIVE", kIgnored, kNoSharing},
     {"envoy.config.core.v3.HealthCheck.HttpHealthCheck.codec_client_type", "HTTP3", kRefused,
      "there is no QUIC"},
-    {"envoy.config.cluster.v3.Cluster.type", "EDS", kNotYet, kXds},
     {"envoy.config.cluster.v3.Cluster.type", "ORIGINAL_DST", kNotYet, "ORIGINAL_DST clusters"},
     {"envoy.config.cluster.v3.Cluster.lb_policy", "CLUSTER_PROVIDED", kNotYet,
      "balancing by the cluster"},

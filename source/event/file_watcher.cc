@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -25,17 +26,35 @@ FileWatcher::~FileWatcher() {
   ::close(fd_);
 }
 
-absl::Status FileWatcher::watch(const std::string& path, std::function<void()> callback) {
+FileWatcher::Watch::~Watch() { watcher->forget(*this); }
+
+absl::StatusOr<std::unique_ptr<FileWatcher::Watch>>
+FileWatcher::watch(const std::string& path, FileChange change, std::function<void()> callback) {
+  const uint32_t mask = change == FileChange::kRenamed ? IN_MOVED_TO : IN_MOVED_TO | IN_CLOSE_WRITE;
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int number = inotify_add_watch(fd_, folder.c_str(), IN_MOVED_TO);
+  const int number = inotify_add_watch(fd_, folder.c_str(), mask | IN_MASK_ADD);
   if (number < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("unable to add filesystem watch for file ", path, ": ", std::strerror(errno)));
   }
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  watches_.emplace(number, std::make_shared<Watch>(Watch{name, std::move(callback)}));
-  return absl::OkStatus();
+  std::unique_ptr<Watch> watch(new Watch);
+  watch->watcher = this;
+  watch->folder = number;
+  watch->name = slash == std::string::npos ? path : path.substr(slash + 1);
+  watch->mask = mask;
+  watch->callback = std::move(callback);
+  watches_.push_back(watch.get());
+  return watch;
+}
+
+void FileWatcher::forget(const Watch& watch) {
+  watches_.erase(std::find(watches_.begin(), watches_.end(), &watch));
+  const bool last = std::none_of(watches_.begin(), watches_.end(),
+                                 [&](const Watch* other) { return other->folder == watch.folder; });
+  if (last) {
+    inotify_rm_watch(fd_, watch.folder);
+  }
 }
 
 void FileWatcher::onReadable(uint32_t) {
@@ -47,21 +66,24 @@ void FileWatcher::onReadable(uint32_t) {
     for (const char* at = buffer; at < buffer + got;) {
       const auto* const event = reinterpret_cast<const inotify_event*>(at);
       if (event->len > 0)
-        onRenamed(event->wd, event->name);
+        onChanged(event->wd, event->mask, event->name);
       at += sizeof(inotify_event) + event->len;
     }
   }
 }
 
-void FileWatcher::onRenamed(int folder, const std::string& name) {
-  std::vector<std::shared_ptr<Watch>> due;
-  const auto [first, last] = watches_.equal_range(folder);
-  for (auto it = first; it != last; ++it) {
-    if (it->second->name == name || it->second->name.empty())
-      due.push_back(it->second);
+void FileWatcher::onChanged(int folder, uint32_t mask, const std::string& name) {
+  std::vector<Watch*> due;
+  for (Watch* watch : watches_) {
+    if (watch->folder == folder && (watch->mask & mask) != 0 &&
+        (watch->name.empty() || watch->name == name))
+      due.push_back(watch);
   }
-  for (const auto& watch : due)
-    watch->callback();
+  for (Watch* watch : due) {
+    // An earlier callback may have ended it.
+    if (std::find(watches_.begin(), watches_.end(), watch) != watches_.end())
+      std::function<void()>(watch->callback)();
+  }
 }
 
 } // namespace culvert::event

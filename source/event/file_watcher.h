@@ -2,43 +2,61 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "source/event/fd_events.h"
 #include "source/event/loop.h"
 
 namespace culvert::event {
 
-// Calls back when something is renamed onto a watched path: how Envoy's users replace a file or a
-// tree at once (envoy-compat F.5). A path with a slash at its end is for all in that folder. What a
-// path points to may be absent; its folder may not.
+// What counts as a change of a file.
+enum class FileChange : uint8_t {
+  kRenamed, // Something is renamed onto the path: how files and trees are replaced at once.
+  kRenamedOrWritten, // That, or whoever had the file open for writing closes it.
+};
+
+// Calls back when files change. What a path points to may be absent; its folder may not.
 //
-// Threads: the loop's. Lifetime: a callback may watch more, and may not destroy the watcher.
-// Errors: "unable to add filesystem watch for file PATH: REASON".
+// Threads: the loop's. Lifetime: outlives what it watches for.
 class FileWatcher {
 public:
   explicit FileWatcher(Loop& loop);
   ~FileWatcher();
   FileWatcher(const FileWatcher&) = delete;
 
-  absl::Status watch(const std::string& path, std::function<void()> callback);
+  // Something watched, until it is destroyed; its own callback may do that.
+  class Watch {
+  public:
+    ~Watch();
+    Watch(const Watch&) = delete;
 
-private:
-  struct Watch {
-    std::string name; // Within the folder.
+  private:
+    friend class FileWatcher;
+    Watch() = default;
+
+    FileWatcher* watcher = nullptr;
+    int folder = -1; // inotify's number.
+    std::string name;
+    uint32_t mask = 0;
     std::function<void()> callback;
   };
 
+  // A path that ends with a slash is for everything in that folder.
+  // Errors: "unable to add filesystem watch for file PATH: REASON".
+  absl::StatusOr<std::unique_ptr<Watch>> watch(const std::string& path, FileChange change,
+                                               std::function<void()> callback);
+
+private:
   void onReadable(uint32_t readiness);
-  void onRenamed(int folder, const std::string& name);
+  void onChanged(int folder, uint32_t mask, const std::string& name);
+  void forget(const Watch& watch);
 
   int fd_;
   FdEvents events_;
-  std::multimap<int, std::shared_ptr<Watch>> watches_; // By inotify's number of the folder.
+  std::vector<Watch*> watches_;
 };
 
 } // namespace culvert::event

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -22,7 +23,8 @@ protected:
 
 TEST_F(FileWatcherTest, TellsOfARenameOntoThePath) {
   int calls = 0;
-  ASSERT_TRUE(watcher_.watch(path("config"), [&] { calls++; }).ok());
+  const auto watch = watcher_.watch(path("config"), FileChange::kRenamed, [&] { calls++; });
+  ASSERT_TRUE(watch.ok());
   put("config");
   put("other");
   loop_.runOnce(false);
@@ -38,8 +40,40 @@ TEST_F(FileWatcherTest, TellsOfARenameOntoThePath) {
   EXPECT_EQ(calls, 1);
 }
 
+TEST_F(FileWatcherTest, TellsOfAFileWrittenInPlaceWhenAsked) {
+  int calls = 0;
+  const auto watch =
+      watcher_.watch(path("edited"), FileChange::kRenamedOrWritten, [&] { calls++; });
+  put("edited");
+  put("beside");
+  loop_.runOnce(true);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(FileWatcherTest, TellsOfAllInAFolder) {
+  int calls = 0;
+  const auto watch = watcher_.watch(path(""), FileChange::kRenamedOrWritten, [&] { calls++; });
+  put("one");
+  put("two");
+  loop_.runOnce(true);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(FileWatcherTest, MayBeEndedInItsOwnCallback) {
+  int calls = 0;
+  std::unique_ptr<FileWatcher::Watch> watch;
+  watch = *watcher_.watch(path(""), FileChange::kRenamedOrWritten, [&] {
+    calls++;
+    watch.reset();
+  });
+  put("one");
+  put("two");
+  loop_.runOnce(true);
+  EXPECT_EQ(calls, 1);
+}
+
 TEST_F(FileWatcherTest, RefusesAFolderThatIsNotThere) {
-  EXPECT_EQ(watcher_.watch("/nope/no", [] {}).message(),
+  EXPECT_EQ(watcher_.watch("/nope/no", FileChange::kRenamed, [] {}).status().message(),
             "unable to add filesystem watch for file /nope/no: No such file or directory");
 }
 

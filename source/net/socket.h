@@ -38,6 +38,7 @@ struct SocketOption {
   When when = When::kBeforeBind;
 
   static SocketOption ofInt(int level, int name, int value, When when = When::kBeforeBind);
+  friend bool operator==(const SocketOption&, const SocketOption&) = default;
 };
 
 // SO_KEEPALIVE and its three figures; unset ones are the kernel's.
@@ -58,6 +59,8 @@ struct ListenOptions {
   bool reuse_port = true;
   uint32_t pipe_mode = 0; // 0: as the umask has it.
   std::vector<SocketOption> options;
+
+  friend bool operator==(const ListenOptions&, const ListenOptions&) = default;
 };
 
 // A listening, non-blocking stream socket. Errors: "cannot bind 'ADDRESS': REASON", as Envoy says.

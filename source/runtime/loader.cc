@@ -141,9 +141,11 @@ absl::Status Loader::start() {
       has_admin_layer_ = true;
     }
     if (layer.kind == LayerConfig::Kind::kDisk) {
-      const absl::Status watched = watcher_->watch(layer.symlink_root, [this] { load(); });
+      auto watched =
+          watcher_->watch(layer.symlink_root, event::FileChange::kRenamed, [this] { load(); });
       if (!watched.ok())
-        return watched;
+        return watched.status();
+      watches_.push_back(*std::move(watched));
     }
   }
   load();

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "source/event/file_watcher.h"
 #include "source/runtime/entry.h"
 
 namespace culvert::event {
-class FileWatcher;
 class Loop;
 } // namespace culvert::event
 namespace culvert::stats {
@@ -113,6 +113,7 @@ private:
   const Config config_;
   std::unique_ptr<Stats> stats_;
   std::unique_ptr<event::FileWatcher> watcher_;
+  std::vector<std::unique_ptr<event::FileWatcher::Watch>> watches_;
   Entries admin_;
   bool has_admin_layer_ = false;
   bool override_exists_ = false; // A layer with the cluster in its path, in the last load.

@@ -17,6 +17,7 @@ ListenerStats::ListenerStats(stats::Scope& scope, uint32_t worker_count)
     : downstream_cx_total(scope.counter("downstream_cx_total")),
       downstream_cx_destroy(scope.counter("downstream_cx_destroy")),
       downstream_cx_overflow(scope.counter("downstream_cx_overflow")),
+      downstream_cx_overload_reject(scope.counter("downstream_cx_overload_reject")),
       downstream_global_cx_overflow(scope.counter("downstream_global_cx_overflow")),
       downstream_cx_transport_socket_connect_timeout(
           scope.counter("downstream_cx_transport_socket_connect_timeout")),
@@ -39,17 +40,17 @@ ListenerStats::ListenerStats(stats::Scope& scope, uint32_t worker_count)
   }
 }
 
-absl::StatusOr<std::shared_ptr<Listener>> Listener::create(ListenerConfig config,
-                                                           stats::Scope& root, uint32_t workers,
-                                                           event::Loop& main,
-                                                           runtime::Watched<uint64_t> limit) {
+absl::StatusOr<std::shared_ptr<Listener>>
+Listener::create(ListenerConfig config, stats::Scope& root, uint32_t workers, event::Loop& main,
+                 runtime::Watched<uint64_t> limit, std::shared_ptr<Load> load) {
   auto matcher = FilterChainMatcher::create(config.filter_chains, config.default_filter_chain);
   if (!matcher.ok()) {
     return matcher.status();
   }
   const std::string prefix = config.statPrefix();
-  auto* const listener = new Listener(std::move(config), *std::move(matcher), root.scope(prefix),
-                                      workers, std::move(limit));
+  auto* const listener = new Listener(
+      std::move(config), *std::move(matcher), root.scope(prefix), workers, std::move(limit),
+      load != nullptr ? std::move(load) : std::make_shared<Load>(workers));
   // A worker's session may be the last to hold it, but statistics are main's to release.
   return std::shared_ptr<Listener>(listener,
                                    [&main](Listener* last) { main.post([last] { delete last; }); });
@@ -57,25 +58,25 @@ absl::StatusOr<std::shared_ptr<Listener>> Listener::create(ListenerConfig config
 
 Listener::Listener(ListenerConfig config, std::unique_ptr<const FilterChainMatcher> matcher,
                    std::unique_ptr<stats::Scope> scope, uint32_t workers,
-                   runtime::Watched<uint64_t> connection_limit)
+                   runtime::Watched<uint64_t> connection_limit, std::shared_ptr<Load> load)
     : config_(std::move(config)), matcher_(std::move(matcher)), scope_(std::move(scope)),
       stats_(*scope_, workers), connection_limit_(std::move(connection_limit)),
-      of_worker_(workers) {}
+      load_(std::move(load)) {}
 
 bool Listener::tryAdd(uint32_t worker) {
-  if (connections_.fetch_add(1, std::memory_order_relaxed) >= connection_limit_.get()) {
-    connections_.fetch_sub(1, std::memory_order_relaxed);
+  if (load_->connections.fetch_add(1, std::memory_order_relaxed) >= connection_limit_.get()) {
+    load_->connections.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
   if (!config_.exact_balance) {
-    of_worker_[worker].fetch_add(1, std::memory_order_relaxed);
+    load_->of_worker[worker].fetch_add(1, std::memory_order_relaxed);
   }
   return true;
 }
 
 void Listener::add(uint32_t worker) {
-  connections_.fetch_add(1, std::memory_order_relaxed);
-  of_worker_[worker].fetch_add(1, std::memory_order_relaxed);
+  load_->connections.fetch_add(1, std::memory_order_relaxed);
+  load_->of_worker[worker].fetch_add(1, std::memory_order_relaxed);
 }
 
 bool Listener::mayTellOfSilence(base::Instant now) {
@@ -86,17 +87,17 @@ bool Listener::mayTellOfSilence(base::Instant now) {
 }
 
 void Listener::remove(uint32_t worker) {
-  connections_.fetch_sub(1, std::memory_order_relaxed);
-  of_worker_[worker].fetch_sub(1, std::memory_order_relaxed);
+  load_->connections.fetch_sub(1, std::memory_order_relaxed);
+  load_->of_worker[worker].fetch_sub(1, std::memory_order_relaxed);
 }
 
 uint32_t Listener::addToLeastLoaded() {
-  const auto least =
-      std::min_element(of_worker_.begin(), of_worker_.end(), [](const auto& a, const auto& b) {
-        return a.load(std::memory_order_relaxed) < b.load(std::memory_order_relaxed);
-      });
+  auto& all = load_->of_worker;
+  const auto least = std::min_element(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return a.load(std::memory_order_relaxed) < b.load(std::memory_order_relaxed);
+  });
   least->fetch_add(1, std::memory_order_relaxed);
-  return static_cast<uint32_t>(least - of_worker_.begin());
+  return static_cast<uint32_t>(least - all.begin());
 }
 
 } // namespace culvert::server

@@ -29,6 +29,7 @@ struct ListenerStats {
   stats::Counter& downstream_cx_total;
   stats::Counter& downstream_cx_destroy;
   stats::Counter& downstream_cx_overflow;
+  stats::Counter& downstream_cx_overload_reject;
   stats::Counter& downstream_global_cx_overflow;
   stats::Counter& downstream_cx_transport_socket_connect_timeout;
   stats::Counter& downstream_pre_cx_timeout;
@@ -48,10 +49,13 @@ struct ListenerStats {
 // Lifetime: shared; the last session of the listener lets it go, on main.
 class Listener {
 public:
-  // Errors: chains that clash.
+  // What a listener shares with those that were configured of its name before.
+  class Load;
+
+  // `load`: of the one that it replaces, or null. Errors: chains that clash.
   static absl::StatusOr<std::shared_ptr<Listener>>
   create(ListenerConfig config, stats::Scope& root, uint32_t workers, event::Loop& main,
-         runtime::Watched<uint64_t> connection_limit);
+         runtime::Watched<uint64_t> connection_limit, std::shared_ptr<Load> load = nullptr);
 
   const ListenerConfig& config() const { return config_; }
   const FilterChainMatcher& matcher() const { return *matcher_; }
@@ -68,21 +72,29 @@ public:
   // Whether it is time to say again that a client waited for us to speak first.
   bool mayTellOfSilence(base::Instant now);
 
-  uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
+  const std::shared_ptr<Load>& load() const { return load_; }
 
 private:
   Listener(ListenerConfig config, std::unique_ptr<const FilterChainMatcher> matcher,
            std::unique_ptr<stats::Scope> scope, uint32_t workers,
-           runtime::Watched<uint64_t> connection_limit);
+           runtime::Watched<uint64_t> connection_limit, std::shared_ptr<Load> load);
 
   const ListenerConfig config_;
   const std::unique_ptr<const FilterChainMatcher> matcher_;
   const std::unique_ptr<stats::Scope> scope_;
   ListenerStats stats_;
   const runtime::Watched<uint64_t> connection_limit_;
-  std::atomic<uint64_t> connections_{0};
   std::atomic<int64_t> silence_told_ns_{0}; // Since the clock's epoch; 0: never.
-  std::vector<std::atomic<uint32_t>> of_worker_;
+  const std::shared_ptr<Load> load_;
+};
+
+// How many connections there are, and of which worker. Threads: any.
+class Listener::Load {
+public:
+  explicit Load(uint32_t workers) : of_worker(workers) {}
+
+  std::atomic<uint64_t> connections{0};
+  std::vector<std::atomic<uint32_t>> of_worker;
 };
 
 } // namespace culvert::server

@@ -17,6 +17,10 @@
 #include "source/net/connection_info.h"
 #include "source/net/socket.h"
 
+namespace google::protobuf {
+class Message;
+}
+
 namespace culvert::server {
 
 enum class SourceType : uint8_t { kAny, kSameIpOrLoopback, kExternal };
@@ -66,6 +70,10 @@ struct ListenerConfig : net::ListenerDescription {
   uint32_t accepts_per_event_max = 64;
   bool exact_balance = false;
   bool ignore_global_connection_limit = false;
+  bool bypass_overload_manager = false;
+  // What LDS said, to see what an update changes and for /config_dump; null: it is the bootstrap's.
+  std::shared_ptr<const google::protobuf::Message> source;
+  std::string version;
 
   // What its statistics begin with.
   std::string statPrefix() const {

@@ -21,29 +21,42 @@ using Workers = std::vector<std::unique_ptr<Worker>>;
 // Threads: main. Lifetime: owned by the server, destroyed before the workers.
 class ListenerManager {
 public:
-  ListenerManager(event::Loop& main, stats::Scope& root, runtime::Loader& runtime,
-                  Workers& workers);
+  // What can be said of a listener without a look at others. Errors: no chains, chains that clash.
+  static absl::Status checkAlone(const ListenerConfig& config);
 
-  // Takes a listener on. Errors: AlreadyExists for a name that another one has; in Envoy's words,
-  // an address that another one has, no chains, chains that clash, an address that cannot be
-  // bound. `bind` false (validation): no socket is opened.
+  // `drain_time`: how long connections of what was changed or removed may go on.
+  ListenerManager(event::Loop& main, stats::Scope& root, runtime::Loader& runtime, Workers& workers,
+                  base::Duration drain_time);
+  ~ListenerManager();
+
+  // Takes a listener on. Errors: begin with the field; in Envoy's words, a name or an address that
+  // another one has, no chains, chains that clash, an address that cannot be bound. `bind` false
+  // (validation): no socket is opened.
   absl::Status add(ListenerConfig config, bool bind);
+
+  // The same for one with a `source`, which may take the place of another of its name. False:
+  // nothing to do, for it is the same as before, the bootstrap's, or nothing is accepted any more.
+  // Where only chains differ, connections of the others are not disturbed; otherwise all those of
+  // the one before drain. Sockets of addresses that stay are kept.
+  absl::StatusOr<bool> addOrUpdate(ListenerConfig config);
+  // Stops accepting at once; its connections drain. False: there is none, or it is the bootstrap's.
+  bool remove(absl::string_view name);
 
   // The workers begin to accept. Listeners added later begin at once.
   void start();
 
-  // Closes listening sockets; open connections go on.
-  void stopListening(const std::function<bool(const Listener&)>& which);
-  // Closes everything that is left of a listener.
-  void remove(const std::string& name);
-
+  // Closes listening sockets, for good; open connections go on.
+  void stopListening(const std::function<bool(const ListenerConfig&)>& which);
   // What /listeners shows: every listener, with its bound addresses.
   struct Info {
     const Listener& listener;
     const std::vector<net::Address>& addresses;
     bool listening;
+    base::WallTime updated;
   };
   std::vector<Info> list() const;
+  // Those of LDS that were replaced or removed, and whose connections may go on for now.
+  std::vector<Info> draining() const;
 
   // Whether connecting to `address` would come to this listener.
   bool serves(const std::string& listener, const net::Address& address) const;
@@ -53,29 +66,47 @@ private:
     std::shared_ptr<Listener> listener;
     std::vector<net::Address> addresses;          // As bound: with the port that 0 became.
     std::vector<std::vector<net::Fd>> worker_fds; // Of each worker, until it gets them.
+    std::vector<net::Address> inherited;          // Those whose sockets the one before had.
     bool listening = true;
+    base::WallTime updated;
   };
+  struct Drain;
 
-  absl::Status check(const ListenerConfig& config) const;
-  absl::Status bindAll(const ListenerConfig& config, Entry& entry);
+  absl::Status check(const ListenerConfig& config, const Entry* replaced) const;
+  absl::StatusOr<std::unique_ptr<Entry>> make(ListenerConfig config, const Entry* replaced,
+                                              bool bind);
+  void replace(std::unique_ptr<Entry>& old, std::unique_ptr<Entry> entry);
+  void drain(std::unique_ptr<Entry> entry, std::vector<FilterChainPtr> chains);
+  void onDrained(Drain& drain);
+  void updateGauges();
+  absl::Status bindAll(const ListenerConfig& config, const Entry* replaced, Entry& entry);
+  const net::Address* inheritable(const ListenerConfig& config, size_t index,
+                                  const Entry* replaced) const;
   absl::Status bindOne(const net::Address& address, const net::ListenOptions& options,
                        Entry& entry);
-  void handToWorkers(Entry& entry);
+  void handToWorkers(Entry& entry, const Entry* replaced);
 
   event::Loop& main_;
   stats::Scope& root_;
   runtime::Loader& runtime_;
   Workers& workers_;
+  const base::Duration drain_time_;
   std::vector<std::unique_ptr<Entry>> entries_;
+  std::vector<std::unique_ptr<Drain>> drains_;
   bool started_ = false;
+  std::vector<std::function<bool(const ListenerConfig&)>> stopped_; // For good.
 
   const std::unique_ptr<stats::Scope> scope_;
   stats::Counter& listener_added_;
+  stats::Counter& listener_modified_;
+  stats::Counter& listener_in_place_updated_;
   stats::Counter& listener_removed_;
   stats::Counter& listener_stopped_;
   stats::Counter& listener_create_success_;
   stats::Counter& listener_create_failure_;
   stats::Gauge& total_listeners_active_;
+  stats::Gauge& total_listeners_draining_;
+  stats::Gauge& total_filter_chains_draining_;
   stats::Gauge& workers_started_;
 };
 

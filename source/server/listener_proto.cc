@@ -346,6 +346,7 @@ std::optional<ListenerConfig> readListener(const listener::Listener& proto, absl
   config.bind_to_port = readBindToPort(proto);
   config.exact_balance = proto.connection_balance_config().has_exact_balance();
   config.ignore_global_connection_limit = proto.ignore_global_conn_limit();
+  config.bypass_overload_manager = proto.bypass_overload_manager();
   if (problems.errors() > errors_before) {
     return std::nullopt;
   }

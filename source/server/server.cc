@@ -18,8 +18,11 @@
 #include "source/net/dns_resolver.h"
 #include "source/server/admin/admin.h"
 #include "source/server/admin/admin_proto.h"
+#include "source/server/cluster_discovery.h"
+#include "source/server/listener_discovery.h"
 #include "source/server/listener_proto.h"
 #include "source/server/memory.h"
+#include "source/server/overload_proto.h"
 #include "source/tls/contexts.h"
 #include "source/upstream/cluster_manager.h"
 #include "source/upstream/cluster_proto.h"
@@ -37,6 +40,12 @@ constexpr std::chrono::milliseconds kDrainTick(20);
 // waits before it kills.
 constexpr std::chrono::seconds kTerminationDrainDefault(5);
 
+config::UnknownFields unknownDynamicFields(const Options& options) {
+  return options.reject_unknown_dynamic_fields   ? config::UnknownFields::kReject
+         : options.ignore_unknown_dynamic_fields ? config::UnknownFields::kIgnore
+                                                 : config::UnknownFields::kWarn;
+}
+
 } // namespace
 
 Server::Server(const Options& options, const registry::Registry& registry, const base::Clock& clock)
@@ -49,6 +58,8 @@ Server::Server(const Options& options, const registry::Registry& registry, const
 Server::~Server() {
   flusher_.reset();
   admin_.reset();
+  listener_discovery_.reset();
+  cluster_discovery_.reset();
   listeners_.reset();
   main_.runOnce(false); // The listeners' statistics are released here.
 }
@@ -64,6 +75,7 @@ void Server::configure(bool bind, Problems& problems) {
   }
   buildListeners(bind, problems); // First: a cluster must not lead back to one of them.
   buildClusters(problems);
+  buildDiscovery(problems);
   buildAdmin(bind, problems);
 }
 
@@ -116,6 +128,7 @@ void Server::buildCore(Problems& problems) {
       config::readLogFormat(*bootstrap_, options_.log_format_set, problems);
   stats::StoreConfig stats_config = config::readStatsConfig(*bootstrap_, problems);
   runtime::Config runtime_config = config::readRuntime(*bootstrap_, problems);
+  overload_config_ = readOverload(bootstrap_->overload_manager(), problems);
   if (!problems.ok()) {
     return;
   }
@@ -144,7 +157,8 @@ void Server::buildCore(Problems& problems) {
   factories_ = std::make_unique<FactoryContext>(FactoryContext{
       registry_, store_->root(), *access_log_, clock_, *runtime_, shared_, tls_.get()});
 
-  cap_ = std::make_unique<ConnectionCap>(runtime_->watch<uint64_t>(kConnectionLimitKey, kNoLimit));
+  cap_ = std::make_unique<ConnectionCap>(runtime_->watch<uint64_t>(kConnectionLimitKey, kNoLimit),
+                                         overload_config_.max_connections);
   for (uint32_t i = 0; i < options_.concurrency; i++) {
     workers_.push_back(std::make_unique<Worker>(i, clock_, *cap_));
   }
@@ -153,6 +167,9 @@ void Server::buildCore(Problems& problems) {
   }
   server_stats_ = std::make_unique<ServerStats>(store_->root(), options_);
   server_stats_->static_unknown_fields.add(problems.unknownFields());
+  subscriptions_ = std::make_unique<Subscriptions>(main_, unknownDynamicFields(options_),
+                                                   server_stats_->dynamic_unknown_fields,
+                                                   config::builtIn(registry_));
   flusher_ = std::make_unique<StatsFlusher>(main_, *store_, workers_, [this] { refreshStats(); });
 }
 
@@ -194,6 +211,7 @@ void Server::buildClusters(Problems& problems) {
       problems.errorFrom(file.status(), "cluster_manager.outlier_detection.event_log_path");
     }
   }
+  options.discover_endpoints = subscriptions_->endpointDiscovery();
   options.check_host = [this](const std::string& cluster, const net::Address& host) {
     return dialsItself(cluster, host)
                ? absl::InvalidArgumentError("this is one of this proxy's own listeners: every "
@@ -203,12 +221,7 @@ void Server::buildClusters(Problems& problems) {
   clusters_ = std::make_unique<upstream::ClusterManager>(main_, store_->root(), options);
   const auto& clusters = bootstrap_->static_resources().clusters();
   LOG(info, config, "loading %d cluster(s)", clusters.size());
-  const upstream::ClusterProtoContext context{
-      registry_,
-      bootstrap_->cluster_manager().has_upstream_bind_config()
-          ? &bootstrap_->cluster_manager().upstream_bind_config()
-          : nullptr,
-      &store_->root(), tls_.get()};
+  const upstream::ClusterProtoContext context = clusterContext();
   for (int i = 0; i < clusters.size(); i++) {
     const std::string path = absl::StrCat("static_resources.clusters[", i, "]");
     auto config = upstream::parseCluster(clusters[i], context);
@@ -223,7 +236,8 @@ void Server::buildClusters(Problems& problems) {
 }
 
 void Server::buildListeners(bool bind, Problems& problems) {
-  listeners_ = std::make_unique<ListenerManager>(main_, store_->root(), *runtime_, workers_);
+  listeners_ = std::make_unique<ListenerManager>(main_, store_->root(), *runtime_, workers_,
+                                                 std::chrono::seconds(options_.drain_time_s));
   const auto& listeners = bootstrap_->static_resources().listeners();
   LOG(info, config, "loading %d listener(s)", listeners.size());
   for (int i = 0; i < listeners.size(); i++) {
@@ -235,6 +249,32 @@ void Server::buildListeners(bool bind, Problems& problems) {
     if (absl::Status status = listeners_->add(*std::move(config), bind); !status.ok()) {
       problems.errorFrom(status, path);
     }
+  }
+}
+
+upstream::ClusterProtoContext Server::clusterContext() const {
+  const auto& manager = bootstrap_->cluster_manager();
+  return {registry_, manager.has_upstream_bind_config() ? &manager.upstream_bind_config() : nullptr,
+          &store_->root(), tls_.get()};
+}
+
+// Only finds the sources; what they have is read when the server runs.
+void Server::buildDiscovery(Problems& problems) {
+  const auto& dynamic = bootstrap_->dynamic_resources();
+  const auto open = [&](auto& discovery, const auto& source, absl::string_view field) {
+    if (absl::Status status = discovery->open(source); !status.ok()) {
+      problems.errorFrom(status, absl::StrCat("dynamic_resources.", field));
+    }
+  };
+  if (dynamic.has_cds_config()) {
+    cluster_discovery_ = std::make_unique<ClusterDiscovery>(*clusters_, clusterContext(),
+                                                            *subscriptions_, store_->root());
+    open(cluster_discovery_, dynamic.cds_config(), "cds_config");
+  }
+  if (dynamic.has_lds_config()) {
+    listener_discovery_ = std::make_unique<ListenerDiscovery>(*listeners_, *factories_,
+                                                              *subscriptions_, store_->root());
+    open(listener_discovery_, dynamic.lds_config(), "lds_config");
   }
 }
 
@@ -255,9 +295,10 @@ void Server::buildAdmin(bool bind, Problems& problems) {
 
 void Server::run() {
   startWorkers();
+  watchOverload();
   watchSignals();
   warnOfNoLimit();
-  clusters_->initialize([this] { goLive(); });
+  clusters_->initialize([this] { discoverClusters(); });
   LOG(info, main, "starting main dispatch loop");
   main_.run();
   LOG(info, main, "main dispatch loop exited");
@@ -280,8 +321,24 @@ void Server::startWorkers() {
   }
 }
 
+void Server::watchOverload() {
+  if (!bootstrap_->has_overload_manager()) {
+    return;
+  }
+  overload_ = std::make_unique<Overload>(
+      main_, store_->root(), overload_config_,
+      Overload::Actions{[this](bool stop) {
+                          for (auto& worker : workers_) {
+                            worker->setAccepting(!stop);
+                          }
+                        },
+                        [this](double share) { cap_->setRejected(share); }},
+      [] { return memoryUse().allocated; });
+}
+
 void Server::warnOfNoLimit() {
-  if (runtime_->snapshot()->find(kConnectionLimitKey) == nullptr) {
+  if (!overload_config_.max_connections.has_value() &&
+      runtime_->snapshot()->find(kConnectionLimitKey) == nullptr) {
     LOG(warning, main,
         "There is no configured limit to the number of allowed active downstream connections. "
         "The runtime key %s sets one.",
@@ -289,10 +346,21 @@ void Server::warnOfNoLimit() {
   }
 }
 
-// Static listeners wait for nothing but the clusters.
-void Server::goLive() {
+// The bootstrap's clusters are ready: others may need them to be found.
+void Server::discoverClusters() {
+  const auto then = [this] { clusters_->whenNoneWarms([this] { discoverListeners(); }); };
+  cluster_discovery_ == nullptr ? then() : cluster_discovery_->start(then);
+}
+
+// Listeners wait for nothing but the clusters.
+void Server::discoverListeners() {
   LOG(info, main, "all clusters initialized. initializing init manager");
   state_ = State::kInitializing;
+  const auto then = [this] { goLive(); };
+  listener_discovery_ == nullptr ? then() : listener_discovery_->start(then);
+}
+
+void Server::goLive() {
   LOG(info, config, "all dependencies initialized. starting workers");
   listeners_->start();
   state_ = State::kLive;
@@ -329,7 +397,7 @@ void Server::onTerminate(const char* signal) {
   }
   terminating_ = true;
   setHealthy(false); // Whoever asks /ready sends his clients elsewhere.
-  listeners_->stopListening([](const Listener&) { return true; });
+  listeners_->stopListening([](const ListenerConfig&) { return true; });
   LOG(info, main, "%d open connection(s) may end; another signal ends them", cap_->open());
   drain_deadline_ =
       clock_.now() + (options_.drain_time_set ? std::chrono::seconds(options_.drain_time_s)

@@ -14,10 +14,11 @@
 #include "source/server/admin/admin_context.h"
 #include "source/server/listener_manager.h"
 #include "source/server/options.h"
-
-#include "source/server/stats_flusher.h"
+#include "source/server/overload.h"
 #include "source/server/server_stats.h"
 #include "source/server/state.h"
+#include "source/server/stats_flusher.h"
+#include "source/server/subscriptions.h"
 #include "source/server/worker.h"
 #include "source/stats/store.h"
 
@@ -33,11 +34,15 @@ class Contexts;
 }
 namespace culvert::upstream {
 class ClusterManager;
-}
+struct ClusterProtoContext;
+} // namespace culvert::upstream
 
 namespace culvert::server {
 
 class Admin;
+struct DynamicResources;
+class ClusterDiscovery;
+class ListenerDiscovery;
 
 // The whole proxy: what a bootstrap describes, from its file to the end of the process.
 // Threads: main. Lifetime: of the process, or of a test.
@@ -64,6 +69,7 @@ private:
   std::vector<ListenerView> listeners() const override;
   std::vector<ClusterView> clusters() const override;
   std::vector<CertificatesView> certificates() const;
+  DynamicResources dynamicResources() const;
   absl::StatusOr<std::string> configDump(const ConfigDumpQuery& query) const override;
   void setHealthy(bool healthy) override;
   void refreshStats();
@@ -76,12 +82,17 @@ private:
   void describeNode();
   void buildCore(config::Problems& problems);
   void buildClusters(config::Problems& problems);
+  upstream::ClusterProtoContext clusterContext() const;
   bool dialsItself(const std::string& cluster, const net::Address& host) const;
   void buildListeners(bool bind, config::Problems& problems);
+  void buildDiscovery(config::Problems& problems);
   void buildAdmin(bool bind, config::Problems& problems);
   void startWorkers();
+  void watchOverload();
   void warnOfNoLimit();
   void watchSignals();
+  void discoverClusters();
+  void discoverListeners();
   void goLive();
   void onTerminate(const char* signal);
   void onDrainTick();
@@ -93,6 +104,7 @@ private:
   const base::Clock& clock_;
   event::Loop main_;
   const std::unique_ptr<envoy::config::bootstrap::v3::Bootstrap> bootstrap_;
+  OverloadConfig overload_config_;
 
   std::unique_ptr<stats::Store> store_;
   std::unique_ptr<runtime::Loader> runtime_;
@@ -101,10 +113,14 @@ private:
   SharedObjects shared_;
   std::unique_ptr<tls::Contexts> tls_;
   std::unique_ptr<FactoryContext> factories_;
+  std::unique_ptr<Subscriptions> subscriptions_;
   std::unique_ptr<ConnectionCap> cap_;
   std::unique_ptr<upstream::ClusterManager> clusters_;
   Workers workers_;
   std::unique_ptr<ListenerManager> listeners_;
+  std::unique_ptr<ClusterDiscovery> cluster_discovery_;   // Null: there is no CDS.
+  std::unique_ptr<ListenerDiscovery> listener_discovery_; // Null: there is no LDS.
+  std::unique_ptr<Overload> overload_;                    // Null: there is no overload manager.
   std::unique_ptr<ServerStats> server_stats_;
   std::unique_ptr<StatsFlusher> flusher_;
   std::unique_ptr<Admin> admin_;

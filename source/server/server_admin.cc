@@ -5,6 +5,8 @@
 #include "source/access_log/file_manager.h"
 #include "source/base/log.h"
 #include "source/server/admin/config_dump.h"
+#include "source/server/cluster_discovery.h"
+#include "source/server/listener_discovery.h"
 #include "source/server/server.h"
 #include "source/tls/contexts.h"
 #include "source/upstream/cluster_manager.h"
@@ -76,6 +78,23 @@ ClusterView viewOf(const upstream::Cluster& cluster) {
   return view;
 }
 
+DynamicResource resourceOf(const upstream::Cluster& cluster) {
+  const upstream::ClusterConfig& config = cluster.info()->config;
+  return {config.name, config.version, config.source.get(), cluster.lastUpdated(), ""};
+}
+
+// Those that LDS brought.
+std::vector<DynamicResource> resourcesOf(const std::vector<ListenerManager::Info>& listeners) {
+  std::vector<DynamicResource> resources;
+  for (const ListenerManager::Info& info : listeners) {
+    const ListenerConfig& config = info.listener.config();
+    if (config.source != nullptr) {
+      resources.push_back({config.name, config.version, config.source.get(), info.updated, ""});
+    }
+  }
+  return resources;
+}
+
 } // namespace
 
 NodeView Server::node() const {
@@ -100,8 +119,33 @@ std::vector<ClusterView> Server::clusters() const {
   return views;
 }
 
+DynamicResources Server::dynamicResources() const {
+  DynamicResources dynamic;
+  if (cluster_discovery_ != nullptr) {
+    dynamic.clusters_version = cluster_discovery_->version();
+    for (const upstream::Cluster* cluster : clusters_->clusters()) {
+      if (cluster->addedViaApi()) {
+        dynamic.active_clusters.push_back(resourceOf(*cluster));
+      }
+    }
+    for (const upstream::Cluster* cluster : clusters_->warmingClusters()) {
+      dynamic.warming_clusters.push_back(resourceOf(*cluster));
+    }
+  }
+  if (listener_discovery_ != nullptr) {
+    dynamic.listeners_version = listener_discovery_->version();
+    dynamic.active_listeners = resourcesOf(listeners_->list());
+    dynamic.draining_listeners = resourcesOf(listeners_->draining());
+    for (const auto& [name, refused] : listener_discovery_->refused()) {
+      dynamic.refused_listeners.push_back(
+          {name, "", refused.listener.get(), refused.at, refused.details});
+    }
+  }
+  return dynamic;
+}
+
 absl::StatusOr<std::string> Server::configDump(const ConfigDumpQuery& query) const {
-  return server::configDump({*bootstrap_, loaded_, clusters()}, query);
+  return server::configDump({*bootstrap_, loaded_, clusters(), dynamicResources()}, query);
 }
 
 void Server::setHealthy(bool healthy) {
@@ -143,8 +187,8 @@ void Server::drainListeners(const DrainQuery& query) {
     return; // For filters that ask whether to drain; sockets stay.
   }
   const auto stop = [this, inbound_only = query.inbound_only] {
-    listeners_->stopListening([&](const Listener& listener) {
-      return !inbound_only || listener.config().traffic_direction == TrafficDirection::kInbound;
+    listeners_->stopListening([inbound_only](const ListenerConfig& listener) {
+      return !inbound_only || listener.traffic_direction == TrafficDirection::kInbound;
     });
   };
   if (!query.graceful) {

@@ -36,9 +36,8 @@ ServerStats::ServerStats(stats::Scope& root, const Options& options)
         "seconds_until_first_ocsp_response_expiring", "stats_recent_lookups"}) {
     scope_->gauge(name).set(0);
   }
-  for (const char* name :
-       {"debug_assertion_failures", "dropped_stat_flushes", "dynamic_unknown_fields",
-        "envoy_bug_failures", "envoy_notifications", "wip_protos"}) {
+  for (const char* name : {"debug_assertion_failures", "dropped_stat_flushes", "envoy_bug_failures",
+                           "envoy_notifications", "wip_protos"}) {
     scope_->counter(name);
   }
   nameWatchdogs(root, options.concurrency);
@@ -46,7 +45,8 @@ ServerStats::ServerStats(stats::Scope& root, const Options& options)
 }
 
 ServerStats::ServerStats(std::unique_ptr<stats::Scope> scope)
-    : static_unknown_fields(scope->counter("static_unknown_fields")), scope_(std::move(scope)),
+    : static_unknown_fields(scope->counter("static_unknown_fields")),
+      dynamic_unknown_fields(scope->counter("dynamic_unknown_fields")), scope_(std::move(scope)),
       live_(scope_->gauge("live")), state_(scope_->gauge("state")),
       uptime_(scope_->gauge("uptime")), total_connections_(scope_->gauge("total_connections")),
       memory_allocated_(scope_->gauge("memory_allocated")),

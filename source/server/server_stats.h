@@ -21,6 +21,8 @@ public:
   // Fields that the configuration had and this version does not know, with
   // --allow-unknown-static-fields.
   stats::Counter& static_unknown_fields;
+  // The same of what came while the server ran.
+  stats::Counter& dynamic_unknown_fields;
 
   void setInitializationTime(base::Duration duration);
 

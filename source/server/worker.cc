@@ -50,14 +50,44 @@ void Worker::onWorker(std::function<void()> work) { loop_.post(std::move(work));
 void Worker::addListener(std::shared_ptr<Listener> listener, std::vector<net::Fd> sockets) {
   auto shared = std::make_shared<std::vector<net::Fd>>(std::move(sockets));
   onWorker([this, listener = std::move(listener), shared] {
-    listeners_.push_back(std::make_unique<WorkerListener>(*this, listener, std::move(*shared)));
+    take(std::make_unique<WorkerListener>(*this, listener, std::move(*shared)));
+  });
+}
+
+void Worker::take(std::unique_ptr<WorkerListener> listener) {
+  listener->setAccepting(accepting_);
+  listeners_.push_back(std::move(listener));
+}
+
+void Worker::setAccepting(bool accepting) {
+  onWorker([this, accepting] {
+    accepting_ = accepting;
+    for (const auto& mine : listeners_) {
+      mine->setAccepting(accepting);
+    }
+  });
+}
+
+void Worker::replaceListener(std::shared_ptr<Listener> old, std::shared_ptr<Listener> listener,
+                             std::vector<net::Fd> sockets, std::vector<net::Address> inherited) {
+  auto shared = std::make_shared<std::vector<net::Fd>>(std::move(sockets));
+  onWorker([this, old = std::move(old), listener = std::move(listener), shared,
+            inherited = std::move(inherited)] {
+    auto made = std::make_unique<WorkerListener>(*this, listener, std::move(*shared));
+    if (WorkerListener* const replaced = find(*old)) {
+      made->inherit(*replaced, inherited);
+      replaced->retire();
+      forgetIfUnused(*replaced);
+    }
+    take(std::move(made));
   });
 }
 
 void Worker::stopListening(std::shared_ptr<Listener> listener) {
   onWorker([this, listener = std::move(listener)] {
     if (WorkerListener* const mine = find(*listener)) {
-      mine->stopListening();
+      mine->retire();
+      forgetIfUnused(*mine);
     }
   });
 }
@@ -69,6 +99,26 @@ void Worker::removeListener(std::shared_ptr<Listener> listener, net::CloseReason
     if (mine != listeners_.end()) {
       (*mine)->closeSessions(reason);
       loop_.deferDelete(std::move(*mine));
+      listeners_.erase(mine);
+    }
+  });
+}
+
+void Worker::closeChains(std::shared_ptr<Listener> listener, std::vector<FilterChainPtr> chains,
+                         net::CloseReason reason) {
+  onWorker([this, listener = std::move(listener), chains = std::move(chains), reason] {
+    if (WorkerListener* const mine = find(*listener)) {
+      mine->closeChains(chains, reason);
+    }
+  });
+}
+
+// In a later turn: it may be in the middle of something.
+void Worker::forgetIfUnused(const WorkerListener& listener) {
+  onWorker([this, wanted = &listener] {
+    const auto mine = std::find_if(listeners_.begin(), listeners_.end(),
+                                   [&](const auto& l) { return l.get() == wanted; });
+    if (mine != listeners_.end() && (*mine)->unused()) {
       listeners_.erase(mine);
     }
   });
@@ -86,6 +136,9 @@ WorkerListener* Worker::find(const Listener& listener) {
 WorkerListener* Worker::findByAddress(const net::Address& address) {
   WorkerListener* any = nullptr;
   for (const auto& mine : listeners_) {
+    if (mine->retired()) {
+      continue;
+    }
     for (const net::Address& candidate : mine->listener().config().addresses) {
       if (candidate == address) {
         return mine.get();

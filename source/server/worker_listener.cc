@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -24,6 +25,14 @@ WorkerListener::Acceptor::Acceptor(WorkerListener& listener, net::Fd listening)
     : owner(listener), socket(std::move(listening)), address(net::Address::localOf(socket.get())),
       events(listener.worker_.loop(), socket.get(),
              event::FdEvents::Callback::to<&Acceptor::onReady>(this)) {
+  events.setRead(event::FdEvents::ReadInterest::kData);
+}
+
+WorkerListener::Acceptor::Acceptor(WorkerListener& listener, Acceptor& old)
+    : owner(listener), socket(std::move(old.socket)), address(old.address),
+      events(listener.worker_.loop(), socket.get(),
+             event::FdEvents::Callback::to<&Acceptor::onReady>(this)) {
+  old.events.setRead(event::FdEvents::ReadInterest::kNone);
   events.setRead(event::FdEvents::ReadInterest::kData);
 }
 
@@ -81,8 +90,50 @@ void WorkerListener::closeSessions(const net::CloseReason& reason) {
   }
 }
 
+void WorkerListener::closeChains(const std::vector<FilterChainPtr>& chains,
+                                 const net::CloseReason& reason) {
+  std::vector<Session*> closing; // None of them ends another.
+  sessions_.forEach([&](Session& session) {
+    const bool wanted = std::any_of(chains.begin(), chains.end(), [&](const FilterChainPtr& chain) {
+      return session.info().filter_chain_name == &chain->name;
+    });
+    if (wanted) {
+      closing.push_back(&session);
+    }
+  });
+  for (Session* session : closing) {
+    session->close(reason, CloseMode::kNow);
+  }
+}
+
+void WorkerListener::inherit(WorkerListener& old, const std::vector<net::Address>& addresses) {
+  for (auto& acceptor : old.acceptors_) {
+    if (std::find(addresses.begin(), addresses.end(), acceptor->address) != addresses.end()) {
+      acceptors_.push_back(std::make_unique<Acceptor>(*this, *acceptor));
+    }
+  }
+}
+
+// While it does not, connections wait in the kernel.
+void WorkerListener::setAccepting(bool accepting) {
+  const bool wanted = accepting || listener_->config().bypass_overload_manager;
+  for (auto& acceptor : acceptors_) {
+    acceptor->events.setRead(wanted ? event::FdEvents::ReadInterest::kData
+                                    : event::FdEvents::ReadInterest::kNone);
+  }
+}
+
+void WorkerListener::retire() {
+  retired_ = true;
+  acceptors_.clear();
+}
+
 // Limits first: what is refused here costs nothing else.
 void WorkerListener::onAccepted(net::Fd fd, const net::Address& peer, const net::Address& bound) {
+  if (!listener_->config().bypass_overload_manager && worker_.cap_.rejectsNow(worker_.random_)) {
+    stats_.downstream_cx_overload_reject.add();
+    return;
+  }
   if (!listener_->config().ignore_global_connection_limit && !worker_.cap_.tryAdd()) {
     stats_.downstream_global_cx_overflow.add();
     return;
@@ -111,6 +162,9 @@ void WorkerListener::uncount() {
   listener_->remove(worker_.index());
   if (!listener_->config().ignore_global_connection_limit) {
     worker_.cap_.remove();
+  }
+  if (retired_) {
+    worker_.forgetIfUnused(*this);
   }
 }
 

@@ -24,8 +24,16 @@ public:
   ~WorkerListener() override;
 
   Listener& listener() { return *listener_; }
-  void stopListening() { acceptors_.clear(); }
   void closeSessions(const net::CloseReason& reason);
+  void closeChains(const std::vector<FilterChainPtr>& chains, const net::CloseReason& reason);
+
+  // Takes the sockets of `old` that are bound to `addresses`.
+  void inherit(WorkerListener& old, const std::vector<net::Address>& addresses);
+  void setAccepting(bool accepting);
+  // It was replaced or removed: accepts no more, and is of no use once its connections are over.
+  void retire();
+  bool retired() const { return retired_; }
+  bool unused() const { return retired_ && stages_.empty() && sessions_.empty(); }
 
   // A connection that another worker accepted; it is already counted for this one.
   void adopt(net::Fd fd, const net::Address& peer);
@@ -37,6 +45,7 @@ private:
   // One listening socket.
   struct Acceptor {
     Acceptor(WorkerListener& owner, net::Fd socket);
+    Acceptor(WorkerListener& owner, Acceptor& old);
     ~Acceptor();
     void onReady(uint32_t readiness);
 
@@ -74,6 +83,7 @@ private:
   base::IntrusiveList<ListenerStage> stages_; // Those that wait.
   base::IntrusiveList<Session> sessions_;
   HandshakeDeadlines handshake_deadlines_;
+  bool retired_ = false;
 };
 
 } // namespace culvert::server

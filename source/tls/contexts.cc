@@ -52,7 +52,17 @@ absl::Status Contexts::watch(const std::string& file, const std::shared_ptr<Cont
   const auto [place, is_new] = watched_.try_emplace(file);
   dropDead(place->second);
   place->second.push_back(slot);
-  return is_new ? watcher_->watch(file, [this, file] { onChanged(file); }) : absl::OkStatus();
+  if (!is_new) {
+    return absl::OkStatus();
+  }
+  auto watch = watcher_->watch(file, event::FileChange::kRenamedOrWritten,
+                               [this, file] { onChanged(file); });
+  if (!watch.ok()) {
+    watched_.erase(place);
+    return watch.status();
+  }
+  watches_.push_back(*std::move(watch));
+  return absl::OkStatus();
 }
 
 void Contexts::onChanged(const std::string& file) {

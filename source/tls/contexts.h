@@ -45,7 +45,8 @@ struct WatchedFile {
 };
 
 // All contexts of the process, and the files that they come from: a file that is replaced by a
-// rename, or one in a watched directory, is read again, and new connections use what it says.
+// rename or written in place, or one in a watched directory, is read again, and new connections use
+// what it says.
 // Threads: main. Lifetime: outlives what is configured with it.
 class Contexts {
 public:
@@ -69,6 +70,7 @@ private:
   event::Loop& main_;
   std::unique_ptr<event::FileWatcher> watcher_; // Made when the first file is watched.
   std::map<std::string, Slots> watched_;
+  std::vector<std::unique_ptr<event::FileWatcher::Watch>> watches_;
   Slots slots_;
 };
 

@@ -3,6 +3,7 @@
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "google/protobuf/empty.pb.h"
 #include "source/upstream/dns_factories.h"
+#include "source/upstream/eds_cluster.h"
 #include "source/upstream/factories.h"
 #include "source/upstream/named_factory.h"
 #include "source/upstream/policy_factories.h"
@@ -44,6 +45,7 @@ public:
 void registerBuiltIn(registry::Registry& registry) {
   registry.add(Category::kCluster, std::make_unique<StaticFactory>());
   registerDnsClusters(registry);
+  registerEdsCluster(registry);
   registerPolicies(registry);
   registry.add(Category::kTransportSocketOut,
                std::make_unique<RawTransportFactory>("envoy.transport_sockets.raw_buffer"));

@@ -15,19 +15,23 @@ namespace {
 
 constexpr absl::string_view kPanicThresholdKey = "upstream.healthy_panic_threshold";
 
+std::vector<HostSpec> specsOf(const std::vector<LocalityConfig>& localities) {
+  std::vector<HostSpec> specs;
+  for (const LocalityConfig& locality : localities) {
+    for (const EndpointConfig& endpoint : locality.endpoints) {
+      specs.push_back({&locality, &endpoint, endpoint.address});
+    }
+  }
+  return specs;
+}
+
 // STATIC: the endpoints as they are configured.
 class StaticHosts final : public HostSource {
 public:
   explicit StaticHosts(HostSourceContext& context) : context_(context) {}
 
   void start() override {
-    std::vector<HostSpec> specs;
-    for (const LocalityConfig& locality : context_.config().endpoints) {
-      for (const EndpointConfig& endpoint : locality.endpoints) {
-        specs.push_back({&locality, &endpoint, endpoint.address});
-      }
-    }
-    context_.setHosts(specs);
+    context_.setHosts(specsOf(context_.config().endpoints));
     context_.setInitialized();
   }
 
@@ -103,7 +107,10 @@ Cluster::Cluster(const Services& services, ClusterConfig config, uint64_t seed)
     : services_(services), info_(makeClusterInfo(services.main, std::move(config), services.stats)),
       random_(seed), policy_(makePolicy(*info_, random_.next())),
       last_updated_(services.main.clock().wallNow()),
-      locality_weights_(weightsOf(info_->config.endpoints)), sets_(sortHosts()), load_(spread()) {
+      locality_weights_(weightsOf(info_->config.endpoints)),
+      overprovisioning_percent_(info_->config.overprovisioning_percent),
+      weighted_priority_health_(info_->config.weighted_priority_health), sets_(sortHosts()),
+      load_(spread()) {
   if (info_->config.health_check.has_value()) {
     startChecker();
   }
@@ -192,6 +199,14 @@ void Cluster::publishSoon() {
   }
 }
 
+void Cluster::setNothingYet() {
+  if (!replaces_) {
+    setInitialized();
+    return;
+  }
+  LOG(warning, upstream, "cluster '%s' has no endpoints yet; the one before it serves on", name());
+}
+
 // The host of old that `spec` means, brought up to date.
 HostPtr Cluster::keepHost(const HostSpec& spec, Index& old, bool& changed) {
   HostPtr host = spec.logical ? old.takeAny() : old.take(spec);
@@ -258,20 +273,43 @@ bool Cluster::setHosts(const std::vector<HostSpec>& specs) {
   return true;
 }
 
+bool Cluster::setAssignment(const Assignment& assignment) {
+  LocalityWeights weights = weightsOf(assignment.endpoints);
+  const bool same = weights == locality_weights_ &&
+                    assignment.overprovisioning_percent == overprovisioning_percent_ &&
+                    assignment.weighted_priority_health == weighted_priority_health_;
+  locality_weights_ = std::move(weights);
+  overprovisioning_percent_ = assignment.overprovisioning_percent;
+  weighted_priority_health_ = assignment.weighted_priority_health;
+  if (setHosts(specsOf(assignment.endpoints))) {
+    return true;
+  }
+  if (!same) {
+    publish();
+  }
+  return !same;
+}
+
+absl::StatusOr<std::unique_ptr<EndpointSubscription>>
+Cluster::discover(const envoy::config::core::v3::ConfigSource& source, const std::string& name,
+                  EndpointSubscriber& subscriber) {
+  return services_.discover_endpoints(source, name, *info_->scope, subscriber);
+}
+
 HostSets Cluster::sortHosts() {
   const ClusterConfig& config = info_->config;
   return makeHostSets(hosts_,
                       {random_.next() >> 1, config.locality_weighted ? &locality_weights_ : nullptr,
-                       config.overprovisioning_percent});
+                       overprovisioning_percent_});
 }
 
 PriorityLoad Cluster::spread() const {
   const ClusterConfig& config = info_->config;
   const uint64_t panic_threshold_percent =
       services_.runtime(kPanicThresholdKey, config.panic_threshold_percent);
-  return spreadLoad(sets_, {config.overprovisioning_percent,
+  return spreadLoad(sets_, {overprovisioning_percent_,
                             static_cast<uint32_t>(std::min<uint64_t>(panic_threshold_percent, 100)),
-                            config.weighted_priority_health});
+                            weighted_priority_health_});
 }
 
 void Cluster::publish() {

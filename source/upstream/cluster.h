@@ -38,6 +38,7 @@ public:
     // Where events go to; null: nowhere.
     access_log::FileManager* log_files;
     std::shared_ptr<access_log::LogFile> outlier_log;
+    EndpointDiscovery discover_endpoints;
   };
 
   Cluster(const Services& services, ClusterConfig config, uint64_t seed);
@@ -54,6 +55,8 @@ public:
   bool initialized() const { return initialized_; }
   bool addedViaApi() const { return added_via_api_; }
   void setAddedViaApi() { added_via_api_ = true; }
+  // It waits to take the place of one that serves meanwhile.
+  void setReplaces() { replaces_ = true; }
   base::WallTime lastUpdated() const { return last_updated_; }
 
   // A choice for one worker among the hosts of now.
@@ -70,7 +73,12 @@ private:
   net::DnsResolver& resolver() override { return services_.resolver(); }
   base::Random& random() override { return random_; }
   bool setHosts(const std::vector<HostSpec>& specs) override;
+  bool setAssignment(const Assignment& assignment) override;
+  absl::StatusOr<std::unique_ptr<EndpointSubscription>>
+  discover(const envoy::config::core::v3::ConfigSource& source, const std::string& name,
+           EndpointSubscriber& subscriber) override;
   void setInitialized() override;
+  void setNothingYet() override;
   void onReady() override { publish(); }
 
   HostPtr keepHost(const HostSpec& spec, Index& old, bool& changed);
@@ -93,6 +101,8 @@ private:
   Events events_;
   std::vector<HostPtr> hosts_;
   LocalityWeights locality_weights_;
+  uint32_t overprovisioning_percent_;
+  bool weighted_priority_health_;
   HostSets sets_;
   PriorityLoad load_;
   std::unique_ptr<HealthChecker> checker_;
@@ -101,6 +111,7 @@ private:
   std::unique_ptr<HostSource> source_;
   bool initialized_ = false;
   bool added_via_api_ = false;
+  bool replaces_ = false;
 };
 
 } // namespace culvert::upstream

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/upstream/cluster_manager.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -94,7 +95,8 @@ ClusterManager::ClusterManager(event::Loop& main, stats::Scope& stats,
                   return options_.runtime ? options_.runtime(key, fallback) : fallback;
                 },
                 options_.log_files,
-                options_.outlier_log},
+                options_.outlier_log,
+                options_.discover_endpoints},
       random_(options_.seed), stats_(std::make_unique<Stats>(stats)) {}
 
 ClusterManager::~ClusterManager() = default;
@@ -204,6 +206,9 @@ absl::StatusOr<bool> ClusterManager::addOrUpdate(ClusterConfig config) {
   std::unique_ptr<Cluster> cluster = make(std::move(config));
   Cluster& added = *cluster;
   added.setAddedViaApi();
+  if (active != active_.end()) {
+    added.setReplaces();
+  }
   warming_[added.name()] = std::move(cluster);
   updateGauges();
   added.start({[this](Cluster& changed) { onHostsChanged(changed); },
@@ -219,6 +224,21 @@ void ClusterManager::promote(Cluster& cluster) {
   active_[cluster.name()] = std::move(owned);
   updateGauges();
   publish(cluster);
+  tellIfNoneWarms();
+}
+
+void ClusterManager::whenNoneWarms(std::function<void()> done) {
+  on_none_warms_ = std::move(done);
+  tellIfNoneWarms();
+}
+
+void ClusterManager::tellIfNoneWarms() {
+  const bool awaited = std::any_of(warming_.begin(), warming_.end(), [](const auto& warming) {
+    return warming.second->info()->config.wait_for_warm_on_init;
+  });
+  if (!awaited && on_none_warms_ != nullptr) {
+    std::exchange(on_none_warms_, nullptr)();
+  }
 }
 
 bool ClusterManager::remove(absl::string_view name) {
@@ -231,6 +251,7 @@ bool ClusterManager::remove(absl::string_view name) {
   stats_->cluster_removed.add();
   if (warming != warming_.end()) {
     warming_.erase(warming);
+    tellIfNoneWarms();
   }
   if (is_active) {
     active_.erase(active);

@@ -26,6 +26,8 @@ struct ClusterManagerOptions {
   access_log::FileManager* log_files = nullptr;
   // Of ejections; may be null.
   std::shared_ptr<access_log::LogFile> outlier_log;
+  // Where EDS clusters learn of their endpoints; null: nowhere.
+  EndpointDiscovery discover_endpoints;
   // Says why a configured host must not be dialled (it is the listener that would dial it), if so.
   std::function<absl::Status(const std::string& cluster, const net::Address& host)> check_host;
 };
@@ -45,6 +47,8 @@ public:
   // Begins to find hosts; calls back once every cluster has had its first answer, perhaps at once.
   void initialize(std::function<void()> done);
   bool initialized() const { return initialized_; }
+  // Calls back once no cluster waits for its first answer any more, perhaps at once. One at a time.
+  void whenNoneWarms(std::function<void()> done);
 
   // Of a management server. The new cluster takes over once it has had its first answer. False:
   // nothing to do, for it is the same as before or the bootstrap's. Errors: as add().
@@ -74,6 +78,7 @@ private:
   void onInitialized(Cluster& cluster);
   void onBootstrapInitialized();
   void promote(Cluster& cluster);
+  void tellIfNoneWarms();
   void publish(Cluster& cluster);
   void updateGauges();
 
@@ -86,6 +91,7 @@ private:
   ByName active_;
   ByName warming_;
   std::function<void()> on_initialized_;
+  std::function<void()> on_none_warms_;
   size_t awaited_ = 0; // Clusters of the bootstrap that had no answer yet.
   bool initialized_ = false;
 };

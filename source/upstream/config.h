@@ -71,6 +71,13 @@ struct LocalityConfig {
   std::vector<EndpointConfig> endpoints;
 };
 
+// What EDS says about a cluster, instead of the fields of the same name in ClusterConfig.
+struct Assignment {
+  std::vector<LocalityConfig> endpoints;
+  uint32_t overprovisioning_percent = 140;
+  bool weighted_priority_health = false;
+};
+
 struct BreakerThresholds {
   uint32_t max_connections = 1024;
   uint32_t max_pending_requests = 1024;
@@ -124,6 +131,7 @@ struct ClusterConfig {
   std::shared_ptr<TransportSocketFactory> transport; // Null: raw_buffer.
   // What it was made from, for /config_dump and to see whether an update changes anything.
   std::shared_ptr<const google::protobuf::Message> source;
+  std::string version; // Of the update that brought it; of the bootstrap's, none.
 
   const std::string& statName() const { return alt_stat_name.empty() ? name : alt_stat_name; }
 };

@@ -68,7 +68,7 @@ public:
   create(const google::protobuf::Message& config, const TransportContext& context) const = 0;
 };
 
-// STATIC, STRICT_DNS, LOGICAL_DNS and envoy.clusters.dns; round_robin, least_request, random,
+// STATIC, EDS, STRICT_DNS, LOGICAL_DNS and envoy.clusters.dns; round_robin, least_request, random,
 // ring_hash and maglev; raw_buffer.
 void registerBuiltIn(registry::Registry& registry);
 

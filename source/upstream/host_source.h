@@ -7,6 +7,7 @@
 #include "source/event/loop.h"
 #include "source/upstream/cluster_stats.h"
 #include "source/upstream/config.h"
+#include "source/upstream/endpoint_discovery.h"
 
 namespace culvert::net {
 class DnsResolver;
@@ -32,8 +33,17 @@ public:
   virtual base::Random& random() = 0;
   // Replaces all hosts; those that stay keep their counts. False: that changed nothing.
   virtual bool setHosts(const std::vector<HostSpec>& hosts) = 0;
+  // The same for the endpoints of an assignment, which also brings how load is spread.
+  virtual bool setAssignment(const Assignment& assignment) = 0;
+  // Follows what `source` says of the endpoints of `name`.
+  virtual absl::StatusOr<std::unique_ptr<EndpointSubscription>>
+  discover(const envoy::config::core::v3::ConfigSource& source, const std::string& name,
+           EndpointSubscriber& subscriber) = 0;
   // The first attempt to find hosts is over, well or badly. May be said again.
   virtual void setInitialized() = 0;
+  // The first attempt brought nothing, but a later one may: as setInitialized(), unless the cluster
+  // is to take the place of one that serves.
+  virtual void setNothingYet() = 0;
 
 protected:
   ~HostSourceContext() = default;

@@ -100,6 +100,66 @@ class RuntimeLayers(CorpusCase):
         self.proxy.wait_stats({"runtime.admin_overrides_active": 1})
 
 
+class OverloadManager(CorpusCase):
+    """42-overload-max-connections: two connections in the whole process; and a full heap."""
+
+    _FILE = "valid/42-overload-max-connections.yaml"
+
+    def setUp(self):
+        super().setUp()
+        self.backend("A", A)
+
+    def held(self):
+        opened = self.connect()
+        opened.read_until(b"A\n")
+        return opened
+
+    def with_heap(self, triggered):
+        """The file with a heap limit that is always exceeded, and one action."""
+        return lambda text: text.replace("  resource_monitors:\n", (
+            '  refresh_interval: 0.1s\n  actions:\n  - {name: envoy.overload_actions.%s}\n'
+            '  resource_monitors:\n  - name: envoy.resource_monitors.fixed_heap\n'
+            '    typed_config: {"@type": type.googleapis.com/envoy.extensions.resource_monitors.'
+            'fixed_heap.v3.FixedHeapConfig, max_heap_size_bytes: 1000}\n') % triggered)
+
+    def test_third_client_is_closed_at_once(self):
+        self.serve(self._FILE)
+        first = self.held()
+        self.held()
+        ending = self.connect().end()
+        self.assertEqual((ending.data, ending.how in ("FIN", "RST")), (b"", True))
+        self.expect(listener={"downstream_global_cx_overflow": 1, "downstream_cx_active": 2})
+        first.half_close()
+        first.end()
+        self.expect(listener={"downstream_cx_active": 1})
+        self.held()
+
+    def test_monitor_shows_itself(self):
+        self.serve(self._FILE)
+        name = "overload.envoy.resource_monitors.global_downstream_max_connections."
+        self.proxy.wait_stats({name + "pressure": 0, name + "failed_updates": 0,
+                               name + "skipped_updates": 0})
+
+    def test_full_heap_rejects(self):
+        self.serve(self._FILE, edit=self.with_heap(
+            "reject_incoming_connections, triggers: [{name: envoy.resource_monitors.fixed_heap, "
+            "scaled: {scaling_threshold: 0.5, saturation_threshold: 0.9}}]"))
+        name = "overload.envoy.overload_actions.reject_incoming_connections."
+        self.proxy.wait_stats({name + "active": 1, name + "scale_percent": 100})
+        ending = self.connect().end()
+        self.assertEqual((ending.data, ending.how in ("FIN", "RST")), (b"", True))
+        self.expect(listener={"downstream_cx_overload_reject": 1, "downstream_cx_total": 0})
+
+    def test_full_heap_accepts_nobody(self):
+        self.serve(self._FILE, edit=self.with_heap(
+            "stop_accepting_connections, triggers: [{name: envoy.resource_monitors.fixed_heap, "
+            "threshold: {value: 0.95}}]"))
+        name = "overload.envoy.overload_actions.stop_accepting_connections."
+        self.proxy.wait_stats({name + "active": 1})
+        self.assertFalse(self.connect().read_some(0.5), "it waits in the kernel")
+        self.expect(listener={"downstream_cx_total": 0})
+
+
 class SmallBuffers(CorpusCase):
     """48-small-buffers: 4 KiB each way."""
 

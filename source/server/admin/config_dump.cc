@@ -164,40 +164,108 @@ endpoint::ClusterLoadAssignment assignmentOf(const ClusterView& cluster) {
 
 using Configs = std::vector<std::unique_ptr<Message>>;
 
-Configs allConfigs(const ConfigDumpSource& source, const NameFilter& filter, bool include_eds) {
-  const google::protobuf::Timestamp loaded = toTimestamp(source.loaded);
-  const auto& resources = source.bootstrap.static_resources();
-  auto bootstrap = std::make_unique<admin::BootstrapConfigDump>();
-  *bootstrap->mutable_bootstrap() = source.bootstrap;
-  *bootstrap->mutable_last_updated() = loaded;
-  auto clusters = std::make_unique<admin::ClustersConfigDump>();
-  for (const auto& cluster : resources.clusters()) {
+using Dynamic = std::vector<DynamicResource>;
+
+template <class Add> void fillClusters(const Dynamic& from, const NameFilter& filter, Add&& add) {
+  for (const DynamicResource& cluster : from) {
+    if (!filter.passes(cluster.name))
+      continue;
+    admin::ClustersConfigDump::DynamicCluster& item = *add();
+    item.set_version_info(cluster.version);
+    item.mutable_cluster()->PackFrom(*cluster.message);
+    *item.mutable_last_updated() = toTimestamp(cluster.updated);
+  }
+}
+
+std::unique_ptr<Message> clustersDump(const ConfigDumpSource& source, const NameFilter& filter) {
+  auto dump = std::make_unique<admin::ClustersConfigDump>();
+  dump->set_version_info(source.dynamic.clusters_version);
+  for (const auto& cluster : source.bootstrap.static_resources().clusters()) {
     if (!filter.passes(cluster.name()))
       continue;
-    auto& item = *clusters->add_static_clusters();
+    auto& item = *dump->add_static_clusters();
     item.mutable_cluster()->PackFrom(cluster);
-    *item.mutable_last_updated() = loaded;
+    *item.mutable_last_updated() = toTimestamp(source.loaded);
   }
-  auto endpoints = std::make_unique<admin::EndpointsConfigDump>();
+  fillClusters(source.dynamic.active_clusters, filter,
+               [&] { return dump->add_dynamic_active_clusters(); });
+  fillClusters(source.dynamic.warming_clusters, filter,
+               [&] { return dump->add_dynamic_warming_clusters(); });
+  return dump;
+}
+
+std::unique_ptr<Message> endpointsDump(const ConfigDumpSource& source, const NameFilter& filter) {
+  auto dump = std::make_unique<admin::EndpointsConfigDump>();
   for (const ClusterView& cluster : source.clusters) {
-    if (filter.passes(cluster.name))
-      endpoints->add_static_endpoint_configs()->mutable_endpoint_config()->PackFrom(
-          assignmentOf(cluster));
+    if (!filter.passes(cluster.name))
+      continue;
+    auto* const any = cluster.added_via_api
+                          ? dump->add_dynamic_endpoint_configs()->mutable_endpoint_config()
+                          : dump->add_static_endpoint_configs()->mutable_endpoint_config();
+    any->PackFrom(assignmentOf(cluster));
   }
-  auto listeners = std::make_unique<admin::ListenersConfigDump>();
-  for (const auto& listener : resources.listeners()) {
+  return dump;
+}
+
+void fillState(const DynamicResource& from,
+               admin::ListenersConfigDump::DynamicListenerState& state) {
+  state.set_version_info(from.version);
+  state.mutable_listener()->PackFrom(*from.message);
+  *state.mutable_last_updated() = toTimestamp(from.updated);
+}
+
+// One entry for each name, with what there is of it.
+void fillListeners(const DynamicResources& dynamic, const NameFilter& filter,
+                   admin::ListenersConfigDump& dump) {
+  std::map<std::string, admin::ListenersConfigDump::DynamicListener*> by_name;
+  const auto visit = [&](const Dynamic& from, auto&& fill) {
+    for (const DynamicResource& listener : from) {
+      if (!filter.passes(listener.name))
+        continue;
+      auto& item = by_name[listener.name];
+      if (item == nullptr) {
+        item = dump.add_dynamic_listeners();
+        item->set_name(listener.name);
+      }
+      fill(listener, *item);
+    }
+  };
+  visit(dynamic.active_listeners,
+        [](const auto& from, auto& item) { fillState(from, *item.mutable_active_state()); });
+  visit(dynamic.draining_listeners,
+        [](const auto& from, auto& item) { fillState(from, *item.mutable_draining_state()); });
+  visit(dynamic.refused_listeners, [](const auto& from, auto& item) {
+    admin::UpdateFailureState& error = *item.mutable_error_state();
+    error.mutable_failed_configuration()->PackFrom(*from.message);
+    *error.mutable_last_update_attempt() = toTimestamp(from.updated);
+    error.set_details(from.details);
+  });
+}
+
+std::unique_ptr<Message> listenersDump(const ConfigDumpSource& source, const NameFilter& filter) {
+  auto dump = std::make_unique<admin::ListenersConfigDump>();
+  dump->set_version_info(source.dynamic.listeners_version);
+  for (const auto& listener : source.bootstrap.static_resources().listeners()) {
     if (!filter.passes(listener.name()))
       continue;
-    auto& item = *listeners->add_static_listeners();
+    auto& item = *dump->add_static_listeners();
     item.mutable_listener()->PackFrom(listener);
-    *item.mutable_last_updated() = loaded;
+    *item.mutable_last_updated() = toTimestamp(source.loaded);
   }
+  fillListeners(source.dynamic, filter, *dump);
+  return dump;
+}
+
+Configs allConfigs(const ConfigDumpSource& source, const NameFilter& filter, bool include_eds) {
+  auto bootstrap = std::make_unique<admin::BootstrapConfigDump>();
+  *bootstrap->mutable_bootstrap() = source.bootstrap;
+  *bootstrap->mutable_last_updated() = toTimestamp(source.loaded);
   Configs configs;
   configs.push_back(std::move(bootstrap));
-  configs.push_back(std::move(clusters));
+  configs.push_back(clustersDump(source, filter));
   if (include_eds)
-    configs.push_back(std::move(endpoints));
-  configs.push_back(std::move(listeners));
+    configs.push_back(endpointsDump(source, filter));
+  configs.push_back(listenersDump(source, filter));
   configs.push_back(std::make_unique<admin::SecretsConfigDump>());
   return configs;
 }

@@ -12,13 +12,37 @@ namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
 }
 
+namespace google::protobuf {
+class Message;
+}
+
 namespace culvert::server {
+
+// A resource that came while the server ran. Lifetime of what it points to: the call's.
+struct DynamicResource {
+  std::string name;
+  std::string version;
+  const google::protobuf::Message* message = nullptr;
+  base::WallTime updated;
+  std::string details; // Of one that was refused: why.
+};
+
+struct DynamicResources {
+  std::string clusters_version;
+  std::vector<DynamicResource> active_clusters;
+  std::vector<DynamicResource> warming_clusters;
+  std::string listeners_version;
+  std::vector<DynamicResource> active_listeners;
+  std::vector<DynamicResource> draining_listeners;
+  std::vector<DynamicResource> refused_listeners;
+};
 
 // What /config_dump shows. Lifetime: the call's.
 struct ConfigDumpSource {
   const envoy::config::bootstrap::v3::Bootstrap& bootstrap;
   base::WallTime loaded;
   std::vector<ClusterView> clusters; // For their endpoints.
+  DynamicResources dynamic;
 };
 
 // The answer as JSON, with secrets made unreadable (envoy-compat B.7).

@@ -42,7 +42,7 @@ protected:
 
   envoy::config::bootstrap::v3::Bootstrap bootstrap_;
   ConfigDumpSource source_{
-      bootstrap_, base::WallTime(std::chrono::milliseconds(1'700'000'000'123)), {}};
+      bootstrap_, base::WallTime(std::chrono::milliseconds(1'700'000'000'123)), {}, {}};
 };
 
 TEST_F(ConfigDumpTest, ShowsAllOfTheConfiguration) {

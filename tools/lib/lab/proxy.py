@@ -173,6 +173,9 @@ class Proxy:
         return all(_state(os.path.join(tasks, task, "stat")) in "TtXZ"
                    for task in os.listdir(tasks))
 
+    def pid(self):
+        return self._process.pid
+
     def alive(self):
         return self._process.poll() is None
 

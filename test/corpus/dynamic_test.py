@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Corpus 40: listeners, clusters and endpoints come from files, and change under traffic."""
+
+import os
+import random
+import threading
+import unittest
+
+import corpus_case
+from corpus_case import A, B, C, DATA, INGRESS, IS_ENVOY, NOBODY, CorpusCase
+from lab import bootstrap, client
+from lab.wait import until
+
+_FILE = "valid/40-filesystem-xds.yaml"
+_TYPE = "type.googleapis.com/envoy."
+_TCP_PROXY = ('{"@type": %sextensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: from_file,'
+              ' cluster: %%s}' % _TYPE)
+
+
+def chain(cluster="from_file", match=""):
+    """A filter chain in one line."""
+    return ("{%sfilters: [{name: tcp, typed_config: %s}]}"
+            % (match and "filter_chain_match: {%s}, " % match, _TCP_PROXY % cluster))
+
+
+def listener(chains, name="from_file", port=INGRESS, more=""):
+    return ('- {"@type": %sconfig.listener.v3.Listener, name: %s, %s address: {socket_address: '
+            '{address: 127.0.0.1, port_value: %d}}, filter_chains: [%s]}\n'
+            % (_TYPE, name, more, port, ", ".join(chains)))
+
+
+def static_cluster(port, name="from_file"):
+    return ('- {"@type": %sconfig.cluster.v3.Cluster, name: %s, connect_timeout: 1s, '
+            'load_assignment: {cluster_name: %s, endpoints: [{lb_endpoints: [{endpoint: {address: '
+            '{socket_address: {address: 127.0.0.1, port_value: %d}}}}]}]}}\n'
+            % (_TYPE, name, name, port))
+
+
+def assignment(ports, name="from_file"):
+    endpoints = ", ".join("{endpoint: {address: {socket_address: {address: 127.0.0.1, "
+                          "port_value: %d}}}}" % port for port in ports)
+    return ('- {"@type": %sconfig.endpoint.v3.ClusterLoadAssignment, cluster_name: %s, '
+            'endpoints: [{lb_endpoints: [%s]}]}\n' % (_TYPE, name, endpoints))
+
+
+class DynamicCase(CorpusCase):
+    """The corpus file, with its files in a folder of the case that may be changed."""
+
+    def setUp(self):
+        super().setUp()
+        self.backends("AB")
+        os.mkdir(self.tmp("fs"))
+        for name in ("lds", "cds", "eds"):
+            with open(os.path.join(DATA, "valid", "fs", name + ".yaml"), encoding="utf-8") as file:
+                self.put(name, file.read())
+
+    def begin(self, *flags):
+        self.serve(_FILE, edit=self._in_folder, flags=flags)
+
+    @staticmethod
+    def _in_folder(text):
+        return text.replace("path: fs", "path: /tmp/fs")
+
+    def text(self, text):
+        moved = {old: self.port(old) for old in bootstrap.ports_in(text) if old <= 65535}
+        return bootstrap.move_tmp(bootstrap.move_ports(self._in_folder(text), moved), self.folder)
+
+    def put(self, name, text):
+        """Replaces the file at once, by a rename onto it."""
+        with open(self.tmp("next"), "w", encoding="utf-8") as file:
+            file.write(self.text(text))
+        os.rename(self.tmp("next"), self.tmp("fs/%s.yaml" % name))
+
+    def resources(self, name, version, *resources):
+        self.put(name, 'version_info: "%s"\nresources:\n%s' % (version, "".join(resources))
+                 if resources else 'version_info: "%s"\nresources: []\n' % version)
+
+    def lds(self, **values):
+        self.proxy.wait_stats({"listener_manager.lds." + k: v for k, v in values.items()})
+
+    def cds(self, **values):
+        self.proxy.wait_stats({"cluster_manager.cds." + k: v for k, v in values.items()})
+
+    def manager(self, **values):
+        self.proxy.wait_stats({"listener_manager." + k: v for k, v in values.items()})
+
+    def held(self, source=None, greeting=b"A\n"):
+        """A connection that has been greeted and stays."""
+        connection = self.connect(source=source)
+        connection.read_until(greeting)
+        return connection
+
+    def is_refused(self):
+        until(lambda: client.refuses(self.here()), 10, "the port to refuse")
+
+    def goes_on(self, connection):
+        connection.send(b"still")
+        connection.read_until(b"still")
+
+
+class Files(DynamicCase):
+    def test_everything_comes_from_files(self):
+        self.begin()
+        self.say_hi()
+        self.proxy.wait_stats({"cluster.from_file.version_text": "1",
+                               "listener_manager.lds.version_text": "1",
+                               "cluster_manager.cds.version_text": "1",
+                               "listener_manager.lds.update_success": 1,
+                               "cluster_manager.cds.update_success": 1,
+                               "cluster.from_file.update_success": 1,
+                               "cluster_manager.active_clusters": 1,
+                               "cluster_manager.warming_clusters": 0,
+                               "listener_manager.total_listeners_active": 1})
+
+    def test_config_dump_shows_them_with_their_version(self):
+        self.begin()
+        configs = {c["@type"].rpartition(".")[2]: c for c in self.proxy.config_dump()["configs"]}
+        clusters = configs["ClustersConfigDump"]
+        self.assertEqual(clusters["version_info"], "1")
+        self.assertEqual([(c["version_info"], c["cluster"]["name"])
+                          for c in clusters["dynamic_active_clusters"]], [("1", "from_file")])
+        (shown,) = configs["ListenersConfigDump"]["dynamic_listeners"]
+        self.assertEqual((shown["name"], shown["active_state"]["version_info"],
+                          shown["active_state"]["listener"]["name"]),
+                         ("from_file", "1", "from_file"))
+
+    def test_missing_file_is_an_error_at_the_start(self):
+        os.remove(self.tmp("fs/lds.yaml"))
+        with self.assertRaises(corpus_case.proxy.Refused) as refused:
+            self.begin()
+        self.assertIn("paths must refer to an existing path in the system", refused.exception.stderr)
+
+
+class Endpoints(DynamicCase):
+    def test_new_connections_go_to_new_endpoints_and_old_ones_go_on(self):
+        self.begin()
+        old = self.held()
+        self.resources("eds", "2", assignment([B]))
+        self.proxy.wait_stats({"cluster.from_file.version_text": "2"})
+        self.assertEqual(self.greeting(), "B")
+        self.goes_on(old)
+
+    def test_assignment_of_another_cluster_changes_nothing(self):
+        self.begin()
+        self.resources("eds", "2", assignment([B], name="other"))
+        self.proxy.wait_stats({"cluster.from_file.update_attempt": 2})
+        self.assertEqual(self.greeting(), "A")
+
+    def test_broken_file_changes_nothing(self):
+        self.begin()
+        self.put("eds", "resources: [")
+        self.proxy.wait_stats({"cluster.from_file.update_attempt": 2,
+                               "cluster.from_file.version_text": "1"})
+        self.assertEqual(self.greeting(), "A")
+        self.resources("eds", "3", assignment([B]))
+        self.proxy.wait_stats({"cluster.from_file.version_text": "3"})
+        self.assertEqual(self.greeting(), "B")
+
+    @unittest.skipIf(IS_ENVOY, "Envoy sees only what is renamed onto the path")
+    def test_file_may_be_edited_in_place(self):
+        self.begin()
+        with open(self.tmp("fs/eds.yaml"), "w", encoding="utf-8") as file:
+            file.write(self.text('version_info: "2"\nresources:\n' + assignment([B])))
+        self.proxy.wait_stats({"cluster.from_file.version_text": "2"})
+        self.assertEqual(self.greeting(), "B")
+
+
+class Clusters(DynamicCase):
+    def test_changed_cluster_takes_new_connections(self):
+        self.begin()
+        old = self.held()
+        self.resources("cds", "2", static_cluster(B))
+        self.cds(version_text="2")
+        self.proxy.wait_stats({"cluster_manager.cluster_modified": 1})
+        self.assertEqual(self.greeting(), "B")
+        self.goes_on(old)
+
+    def test_removed_cluster_keeps_its_connections(self):
+        self.begin()
+        old = self.held()
+        self.resources("cds", "2")
+        self.cds(version_text="2")
+        self.proxy.wait_stats({"cluster_manager.cluster_removed": 1,
+                               "cluster_manager.active_clusters": 0})
+        self.ended(self.connect().end(), b"", "FIN")
+        self.goes_on(old)
+
+    def test_wrong_value_refuses_the_whole_update(self):
+        self.begin()
+        self.resources("cds", "2", static_cluster(B, name="good"),
+                       static_cluster(B, name="bad").replace("connect_timeout: 1s",
+                                                             "connect_timeout: 0s"))
+        self.cds(update_rejected=1, version_text="1")
+        self.proxy.wait_stats({"cluster_manager.active_clusters": 1})
+        self.wait_error_text("connect_timeout")
+        self.say_hi()
+
+    def test_cluster_that_cannot_be_made_is_refused_alone(self):
+        self.begin()
+        self.resources("cds", "2", static_cluster(A), static_cluster(B, name="good"),
+                       static_cluster(B, name="bad").replace(
+                           "connect_timeout: 1s", "lb_policy: LOAD_BALANCING_POLICY_CONFIG"))
+        self.cds(update_rejected=1, version_text="1")
+        self.proxy.wait_stats({"cluster_manager.active_clusters": 2})
+        self.wait_error_text("load_balancing_policy need to be set")
+        self.say_hi()
+
+
+class Listeners(DynamicCase):
+    def test_only_connections_of_changed_chains_end(self):
+        one, two = 'source_prefix_ranges: [%s]', '{address_prefix: 127.0.0.%d, prefix_len: 32}'
+        kept = chain(match=one % (two % 1))
+        self.resources("lds", "1", listener([kept, chain(match=one % (two % 2))]))
+        self.begin("--drain-time-s", "1")
+        stays, goes = self.held(), self.held(source="127.0.0.2")
+        self.resources("cds", "2", static_cluster(A), static_cluster(B, name="second"))
+        self.cds(version_text="2")
+        self.resources("lds", "2", listener([kept, chain("second", match=one % (two % 2))]))
+        self.manager(listener_in_place_updated=1, total_filter_chains_draining=1)
+        self.assertEqual(self.greeting(source="127.0.0.2"), "B")
+        self.ended(goes.end(), b"A\n", "FIN")
+        self.manager(total_filter_chains_draining=0, total_listeners_draining=0)
+        self.goes_on(stays)
+
+    def test_other_change_drains_the_listener_and_keeps_its_socket(self):
+        self.begin("--drain-time-s", "1")
+        old = self.held()
+        self.resources("lds", "2", listener([chain()],
+                                            more="per_connection_buffer_limit_bytes: 4096,"))
+        self.manager(listener_modified=1, listener_in_place_updated=0, total_listeners_draining=1)
+        self.say_hi()
+        self.ended(old.end(), b"A\n", "FIN")
+        self.manager(total_listeners_draining=0)
+
+    def test_removed_listener_refuses_at_once_and_drains(self):
+        self.begin("--drain-time-s", "1")
+        old = self.held()
+        self.resources("lds", "2")
+        self.manager(listener_removed=1, total_listeners_active=0)
+        self.is_refused()
+        self.ended(old.end(), b"A\n", "FIN")
+
+    def test_listener_moves_to_another_port(self):
+        self.begin()
+        self.resources("lds", "2", listener([chain()], port=C))
+        self.lds(version_text="2")
+        self.say_hi(where=self.here(C))
+        self.is_refused()
+
+    def test_port_goes_from_one_listener_to_another(self):
+        self.begin()
+        self.resources("lds", "2", listener([chain()], name="successor"))
+        self.lds(version_text="2")
+        self.manager(listener_added=2, listener_removed=1)
+        self.say_hi()
+
+    def test_wrong_listener_is_refused_and_said_so(self):
+        self.begin()
+        self.resources("lds", "2", listener([], name="from_file"))
+        self.lds(update_rejected=1, version_text="1")
+        self.wait_error_text("no filter chains specified")
+        self.say_hi()
+        dump = self.proxy.text("/config_dump?resource=dynamic_listeners")
+        self.assertIn("no filter chains specified", dump)
+
+    @unittest.skipIf(IS_ENVOY, "Envoy removes before it looks at what comes")
+    def test_nothing_is_removed_by_an_update_that_is_wrong(self):
+        self.begin()
+        self.resources("lds", "2", listener([], name="bad", port=C))
+        self.lds(update_rejected=1)
+        self.manager(total_listeners_active=1)
+        self.say_hi()
+
+
+class Storm(DynamicCase):
+    """Many updates, good and bad ones, while clients come and go."""
+
+    UPDATES = 1000
+
+    def setUp(self):
+        super().setUp()
+        self._failures = []
+        self._over = threading.Event()
+
+    def _clients(self):
+        while not self._over.is_set():
+            try:
+                ending = client.send_half_close(self.here(), b"hi", b"")
+                if ending.how != "FIN" or ending.data[1:] != b"\nhi":
+                    self._failures.append(ending)
+            except OSError as problem:
+                self._failures.append(problem)
+
+    def _update(self, choose, i):
+        """One update; whether it may be taken."""
+        kind = choose.randrange(7)
+        if kind == 0:
+            self.resources("eds", i, assignment(choose.choice([[A], [B], [A, B]])))
+        elif kind == 1:
+            self.put(choose.choice(["eds", "lds", "cds"]), "resources: [%d" % i)
+        elif kind == 2:
+            self.resources("cds", i, self._cluster(choose.randrange(1, 9)))
+        elif kind == 3:
+            self.resources("lds", i, listener([chain()], more="metadata: {filter_metadata: {n: {v: "
+                                              "%d}}}," % i))
+        elif kind == 4:
+            self.resources("lds", i, listener([chain(), chain(match="destination_port: %d"
+                                                              % (1 + i))]))
+        elif kind == 5:
+            self.resources("lds", i, listener([chain("nobody")], name="other", port=NOBODY),
+                           listener([], name="from_file"))
+        else:
+            self.resources("cds", i, self._cluster(1), static_cluster(B, name="c%d" % i))
+
+    @staticmethod
+    def _cluster(seconds):
+        return ('- {"@type": %sconfig.cluster.v3.Cluster, name: from_file, type: EDS, '
+                'connect_timeout: %ds, eds_cluster_config: {eds_config: {resource_api_version: V3, '
+                'path_config_source: {path: fs/eds.yaml}}}}\n' % (_TYPE, seconds))
+
+    def _attempts(self):
+        stats = self.proxy.stats("update_attempt")
+        return sum(stats.values())
+
+    def _descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.proxy.pid()))
+
+    @unittest.skipIf(IS_ENVOY, "counts what this program holds")
+    def test_disturbs_nobody_and_leaves_nothing_behind(self):
+        self.begin("--drain-time-s", "1", "--concurrency", "2", "-l", "error")
+        self.say_hi()
+        descriptors = self._descriptors()
+        threads = [threading.Thread(target=self._clients) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        choose = random.Random(1)
+        for i in range(self.UPDATES):
+            before = self._attempts()
+            self._update(choose, i)
+            until(lambda: self._attempts() != before, 10, "update %d to be tried" % i)
+        self._over.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self._failures, [])
+        self.resources("eds", "end", assignment([A]))
+        self.resources("cds", "end", self._cluster(1))
+        self.resources("lds", "end", listener([chain()]))
+        self.lds(version_text="end")
+        self.manager(total_listeners_draining=0, total_filter_chains_draining=0)
+        until(lambda: self._descriptors() <= descriptors, 10, "descriptors to be closed")
+        self.assertEqual(self.greeting(), "A")
+
+
+if __name__ == "__main__":
+    corpus_case.main()
