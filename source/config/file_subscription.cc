@@ -116,14 +116,16 @@ void FileSubscription::take(const std::string& text) {
     problems.allowUnknownFields();
   }
   envoy::service::discovery::v3::DiscoveryResponse response;
-  if (loadText(text, formatOf(path_), path_, response, problems)) {
+  const bool readable = loadText(text, formatOf(path_), path_, response, problems);
+  if (readable) {
     subscriber_.onUpdate(response, problems);
   }
   reportUnknown(problems);
   if (!problems.ok()) {
-    stats_.update_rejected.add();
+    (readable ? stats_.update_rejected : stats_.update_failure).add();
     for (const std::string& line : problems.errorLines()) {
-      LOG(warning, config, "Filesystem config update rejected: %s", line);
+      LOG(warning, config, "Filesystem config update %s: %s", readable ? "rejected" : "failure",
+          line);
     }
     return;
   }

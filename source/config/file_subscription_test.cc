@@ -144,7 +144,7 @@ TEST_F(FileSubscriptionTest, TakesNothingOfWhatCannotBeRead) {
   replace("eds.yaml", "resources: [{");
   loop_.runOnce(true);
   EXPECT_EQ(names_, std::vector<std::string>{"one"});
-  EXPECT_EQ(count("update_rejected"), 1u);
+  EXPECT_EQ(count("update_failure"), 1u);
   EXPECT_EQ(store_.findTextReadout("eds.version_text")->value(), "1");
 }
 

@@ -29,7 +29,7 @@ struct SubscriptionStats {
   stats::Counter& update_attempt;
   stats::Counter& update_success;
   stats::Counter& update_rejected; // What came was wrong, in part or as a whole.
-  stats::Counter& update_failure;  // Nothing came.
+  stats::Counter& update_failure;  // Nothing came that could be read.
   stats::Counter& init_fetch_timeout;
   stats::Gauge& update_time; // Milliseconds since 1970 of the last success.
   stats::Gauge& version;     // A hash of version_text.

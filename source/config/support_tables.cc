@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which fields of Envoy's API this proxy honours: envoy-compat section A as data.
+#include "source/config/internal/tls_support.h"
 #include "source/config/support.h"
 
 namespace culvert::config {
@@ -77,24 +78,10 @@ constexpr absl::string_view kPrincipal = "envoy.config.rbac.v3.Principal";
 constexpr absl::string_view kStateValue =
     "envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue";
 
-constexpr absl::string_view kDownstreamTls =
-    "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
-constexpr absl::string_view kUpstreamTls =
-    "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
-constexpr absl::string_view kCommonTls =
-    "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext";
-constexpr absl::string_view kTlsParameters =
-    "envoy.extensions.transport_sockets.tls.v3.TlsParameters";
-constexpr absl::string_view kTlsCertificate =
-    "envoy.extensions.transport_sockets.tls.v3.TlsCertificate";
-constexpr absl::string_view kTlsValidation =
-    "envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext";
-
-constexpr absl::string_view kSecrets = "secrets that come by name";
 constexpr absl::string_view kStapling = "no OCSP responses are stapled";
 constexpr absl::string_view kOtherNames = "names of other types are not compared";
 constexpr absl::string_view kXds = "configuration from a control plane";
-constexpr absl::string_view kTls = "TLS";
+constexpr absl::string_view kTls = "transport sockets chosen by the host";
 constexpr absl::string_view kZones = "balancing by zone";
 constexpr absl::string_view kBoundedLoad = "hash balancing with bounded loads";
 constexpr absl::string_view kSubsets = "subsets and metadata matching";
@@ -151,8 +138,8 @@ constexpr FieldSupport kBootstrapFields[] = {
     {kBootstrap, kRefused, "default_socket_interface", "sockets are always the kernel's"},
     {kBootstrap, kRefused, "certificate_provider_instances", "certificates come from files or SDS"},
     {kBootstrap, kRefused, "listener_manager", "there is only one"},
-    {"envoy.config.bootstrap.v3.Bootstrap.StaticResources", kHonoured, "listeners clusters", ""},
-    {"envoy.config.bootstrap.v3.Bootstrap.StaticResources", kNotYet, "secrets", kSecrets},
+    {"envoy.config.bootstrap.v3.Bootstrap.StaticResources", kHonoured, "listeners clusters secrets",
+     ""},
     {"envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig", kHonoured, "*", ""},
     {kAdmin, kHonoured, "address access_log allow_paths", ""},
     {kAdmin, kIgnored, "access_log_path", "use access_log"},
@@ -513,7 +500,7 @@ constexpr FieldSupport kFilterFields[] = {
     {"envoy.extensions.filters.network.set_filter_state.v3.Config", kHonoured,
      "on_new_connection on_downstream_data", ""},
     {"envoy.extensions.filters.network.set_filter_state.v3.Config", kNotYet,
-     "on_downstream_tls_handshake", kTls},
+     "on_downstream_tls_handshake", "what happens when a handshake ends"},
     {kStateValue, kHonoured,
      "object_key factory_key format_string shared_with_upstream skip_if_empty", ""},
     {kStateValue, kIgnored, "read_only", "Envoy does not use it either"},
@@ -535,69 +522,6 @@ constexpr FieldSupport kFilterFields[] = {
      "no fingerprints are taken of clients"},
 };
 
-constexpr FieldSupport kTlsFields[] = {
-    {kDownstreamTls, kHonoured,
-     "common_tls_context require_client_certificate disable_stateless_session_resumption "
-     "disable_stateful_session_resumption session_timeout prefer_client_ciphers "
-     "ocsp_staple_policy",
-     ""},
-    {kDownstreamTls, kIgnored, "require_sni", "Envoy does not look at it either"},
-    {kDownstreamTls, kIgnored, "session_ticket_keys session_ticket_keys_sds_secret_config",
-     "each process makes ticket keys of its own"},
-    {kDownstreamTls, kIgnored, "full_scan_certs_on_sni_mismatch",
-     "who asks for another name always gets a certificate of a kind that it can use"},
-    {kUpstreamTls, kHonoured, "common_tls_context sni auto_host_sni max_session_keys", ""},
-    {kUpstreamTls, kNotYet, "auto_sni_san_validation", "names that follow from the SNI"},
-    {kUpstreamTls, kRefused, "allow_renegotiation", "renegotiation is not safe"},
-    {kUpstreamTls, kIgnored, "enforce_rsa_key_usage", "OpenSSL decides it"},
-    {kCommonTls, kHonoured, "tls_params tls_certificates validation_context alpn_protocols key_log",
-     ""},
-    {kCommonTls, kNotYet,
-     "tls_certificate_sds_secret_configs validation_context_sds_secret_config "
-     "combined_validation_context",
-     kSecrets},
-    {kCommonTls, kRefused,
-     "tls_certificate_provider_instance tls_certificate_certificate_provider "
-     "tls_certificate_certificate_provider_instance validation_context_certificate_provider "
-     "validation_context_certificate_provider_instance",
-     "certificates come from files or SDS"},
-    {kCommonTls, kRefused, "custom_tls_certificate_selector custom_handshaker",
-     "handshakes are OpenSSL's"},
-    {"envoy.extensions.transport_sockets.tls.v3.TlsKeyLog", kHonoured, "path", ""},
-    {"envoy.extensions.transport_sockets.tls.v3.TlsKeyLog", kNotYet,
-     "local_address_range remote_address_range", "keys of some connections only"},
-    {kTlsParameters, kHonoured,
-     "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves "
-     "signature_algorithms",
-     ""},
-    {kTlsParameters, kRefused, "compliance_policies", "OpenSSL has no such policies"},
-    {kTlsCertificate, kHonoured, "certificate_chain private_key pkcs12 password watched_directory",
-     ""},
-    {kTlsCertificate, kIgnored, "ocsp_staple signed_certificate_timestamp", kStapling},
-    {kTlsCertificate, kRefused, "private_key_provider", "private keys come from files or SDS"},
-    {kTlsCertificate, kNotYet, "tls_params", "parameters of single certificates"},
-    {kTlsValidation, kHonoured,
-     "trusted_ca system_root_certs watched_directory verify_certificate_spki "
-     "verify_certificate_hash match_typed_subject_alt_names match_subject_alt_names crl "
-     "allow_expired_certificate trust_chain_verification only_verify_leaf_cert_crl "
-     "max_verify_depth suppress_client_ca_list",
-     ""},
-    {kTlsValidation, kRefused, "require_signed_certificate_timestamp",
-     "timestamps of certificates are not checked"},
-    {kTlsValidation, kNotYet, "custom_validator_config", "trust bundles by SPIFFE domain"},
-    {kTlsValidation, kRefused, "ca_certificate_provider_instance",
-     "certificates come from files or SDS"},
-    {"envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts",
-     kHonoured, "*", ""},
-    {"envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher", kHonoured,
-     "san_type matcher", ""},
-    {"envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher", kRefused, "oid",
-     kOtherNames},
-    {"envoy.config.core.v3.WatchedDirectory", kHonoured, "path", ""},
-    {"envoy.config.core.v3.WatchedDirectory", kIgnored, "watch_modify",
-     "what is written in place is always seen"},
-};
-
 constexpr ValueSupport kValues[] = {
     {"envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext.ocsp_staple_policy",
      "MUST_STAPLE", kRefused, kStapling},
@@ -617,13 +541,14 @@ constexpr ValueSupport kValues[] = {
      "balancing by the cluster"},
 };
 
-constexpr absl::Span<const FieldSupport> kTables[] = {
-    kBootstrapFields, kListenerFields, kCoreFields, kClusterFields, kFilterFields, kTlsFields,
-};
-
 } // namespace
 
-absl::Span<const absl::Span<const FieldSupport>> fieldSupport() { return kTables; }
+absl::Span<const absl::Span<const FieldSupport>> fieldSupport() {
+  static const absl::Span<const FieldSupport> tables[] = {
+      kBootstrapFields, kListenerFields, kCoreFields, kClusterFields, kFilterFields, tlsFields(),
+  };
+  return tables;
+}
 
 absl::Span<const ValueSupport> valueSupport() { return kValues; }
 

@@ -14,6 +14,10 @@ namespace culvert::access_log {
 struct Context;
 }
 
+namespace culvert::config::tls {
+class Secrets;
+}
+
 namespace culvert::tls {
 class Contexts;
 }
@@ -41,7 +45,9 @@ struct FactoryContext {
   const base::Clock& clock;
   runtime::Loader& runtime;
   SharedObjects& shared;
-  tls::Contexts* tls = nullptr; // Of the server; null where no transport socket is made.
+  // Of the server; null where no transport socket is made.
+  tls::Contexts* tls = nullptr;
+  config::tls::Secrets* secrets = nullptr;
 };
 
 // One filter of one chain as configured: makes that filter for each connection.

@@ -232,7 +232,7 @@ void Session::onClosed(const CloseReason& reason) {
   info_.detected_close = transport_->detectedClose();
   info_.bytes_received = transport_->bytesReceived();
   info_.bytes_sent = transport_->bytesSent();
-  if (info_.tls != nullptr) {
+  if (info_.tls != nullptr || reason.code == net::CloseCode::kTransportFailure) {
     info_.transport_failure_reason = transport_->io().failureReason();
   }
   if (info_.local_close_reason.empty()) {

@@ -15,6 +15,7 @@
 #include "source/config/bootstrap_parts.h"
 #include "source/config/loader.h"
 #include "source/config/support.h"
+#include "source/config/tls/secrets.h"
 #include "source/net/dns_resolver.h"
 #include "source/server/admin/admin.h"
 #include "source/server/admin/admin_proto.h"
@@ -73,6 +74,7 @@ void Server::configure(bool bind, Problems& problems) {
   if (!problems.ok()) {
     return;
   }
+  buildSecrets(problems);
   buildListeners(bind, problems); // First: a cluster must not lead back to one of them.
   buildClusters(problems);
   buildDiscovery(problems);
@@ -154,8 +156,16 @@ void Server::buildCore(Problems& problems) {
         return [value = runtime_->watch<uint64_t>(key, fallback)] { return value.get(); };
       }});
   tls_ = std::make_unique<tls::Contexts>(main_);
-  factories_ = std::make_unique<FactoryContext>(FactoryContext{
-      registry_, store_->root(), *access_log_, clock_, *runtime_, shared_, tls_.get()});
+  server_stats_ = std::make_unique<ServerStats>(store_->root(), options_);
+  server_stats_->static_unknown_fields.add(problems.unknownFields());
+  subscriptions_ = std::make_unique<Subscriptions>(main_, unknownDynamicFields(options_),
+                                                   server_stats_->dynamic_unknown_fields,
+                                                   config::builtIn(registry_));
+  secrets_ = std::make_unique<config::tls::Secrets>(subscriptions_->files(), store_->root(),
+                                                    subscriptions_->extensions());
+  factories_ = std::make_unique<FactoryContext>(
+      FactoryContext{registry_, store_->root(), *access_log_, clock_, *runtime_, shared_,
+                     tls_.get(), secrets_.get()});
 
   cap_ = std::make_unique<ConnectionCap>(runtime_->watch<uint64_t>(kConnectionLimitKey, kNoLimit),
                                          overload_config_.max_connections);
@@ -165,11 +175,6 @@ void Server::buildCore(Problems& problems) {
   for (auto& worker : workers_) {
     worker->setPeers(workers_);
   }
-  server_stats_ = std::make_unique<ServerStats>(store_->root(), options_);
-  server_stats_->static_unknown_fields.add(problems.unknownFields());
-  subscriptions_ = std::make_unique<Subscriptions>(main_, unknownDynamicFields(options_),
-                                                   server_stats_->dynamic_unknown_fields,
-                                                   config::builtIn(registry_));
   flusher_ = std::make_unique<StatsFlusher>(main_, *store_, workers_, [this] { refreshStats(); });
 }
 
@@ -188,6 +193,13 @@ bool Server::dialsItself(const std::string& cluster, const net::Address& host) c
     }
   }
   return false;
+}
+
+void Server::buildSecrets(Problems& problems) {
+  const auto& secrets = bootstrap_->static_resources().secrets();
+  for (int i = 0; i < secrets.size(); i++) {
+    secrets_->addStatic(secrets[i], absl::StrCat("static_resources.secrets[", i, "]"), problems);
+  }
 }
 
 void Server::buildClusters(Problems& problems) {
@@ -255,7 +267,7 @@ void Server::buildListeners(bool bind, Problems& problems) {
 upstream::ClusterProtoContext Server::clusterContext() const {
   const auto& manager = bootstrap_->cluster_manager();
   return {registry_, manager.has_upstream_bind_config() ? &manager.upstream_bind_config() : nullptr,
-          &store_->root(), tls_.get()};
+          &store_->root(), tls_.get(), secrets_.get()};
 }
 
 // Only finds the sources; what they have is read when the server runs.

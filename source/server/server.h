@@ -29,6 +29,9 @@ namespace culvert::access_log {
 class FileManager;
 struct Context;
 } // namespace culvert::access_log
+namespace culvert::config::tls {
+class Secrets;
+}
 namespace culvert::tls {
 class Contexts;
 }
@@ -81,6 +84,7 @@ private:
   void load(config::Problems& problems);
   void describeNode();
   void buildCore(config::Problems& problems);
+  void buildSecrets(config::Problems& problems);
   void buildClusters(config::Problems& problems);
   upstream::ClusterProtoContext clusterContext() const;
   bool dialsItself(const std::string& cluster, const net::Address& host) const;
@@ -112,8 +116,9 @@ private:
   std::unique_ptr<access_log::Context> access_log_;
   SharedObjects shared_;
   std::unique_ptr<tls::Contexts> tls_;
-  std::unique_ptr<FactoryContext> factories_;
   std::unique_ptr<Subscriptions> subscriptions_;
+  std::unique_ptr<config::tls::Secrets> secrets_;
+  std::unique_ptr<FactoryContext> factories_;
   std::unique_ptr<ConnectionCap> cap_;
   std::unique_ptr<upstream::ClusterManager> clusters_;
   Workers workers_;

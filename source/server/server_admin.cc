@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the admin page sees of the server and does to it.
 #include "absl/strings/str_split.h"
+#include "envoy/admin/v3/config_dump.pb.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "source/access_log/file_manager.h"
 #include "source/base/log.h"
+#include "source/config/tls/secrets.h"
 #include "source/server/admin/config_dump.h"
 #include "source/server/cluster_discovery.h"
 #include "source/server/listener_discovery.h"
@@ -145,7 +147,9 @@ DynamicResources Server::dynamicResources() const {
 }
 
 absl::StatusOr<std::string> Server::configDump(const ConfigDumpQuery& query) const {
-  return server::configDump({*bootstrap_, loaded_, clusters(), dynamicResources()}, query);
+  envoy::admin::v3::SecretsConfigDump secrets;
+  secrets_->dump(loaded_, secrets);
+  return server::configDump({*bootstrap_, loaded_, clusters(), dynamicResources(), secrets}, query);
 }
 
 void Server::setHealthy(bool healthy) {

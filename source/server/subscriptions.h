@@ -31,6 +31,8 @@ public:
 
   base::WallTime wallNow() const { return files_.clock.wallNow(); }
 
+  // What whoever follows files of his own needs.
+  const config::FileSubscriptionContext& files() const { return files_; }
   // What the configuration may name, to check it.
   const std::vector<config::Extension>& extensions() const { return extensions_; }
 

@@ -1,125 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/tls/context.h"
 
-#include <poll.h>
-
-#include <memory>
-#include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
-#include "absl/strings/match.h"
 #include "gtest/gtest.h"
-#include "source/stats/store.h"
-#include "source/tls/certificates_for_test.h"
+#include "source/tls/context_fixture_for_test.h"
 #include "source/tls/internal/certificate.h"
-#include "source/tls/pair_for_test.h"
 
 namespace culvert::tls {
 namespace {
-
-constexpr char kClientSan[] = "spiffe://lab.test/ns/default/sa/client";
-
-CertificateConfig certificateOf(const AuthorityForTest::Made& made) {
-  CertificateConfig config;
-  config.chain = Source{made.pem(), "<inline>"};
-  config.key = Source{made.keyPem(), "<inline>"};
-  config.path = "tls_certificates[0]";
-  return config;
-}
-
-SanMatcher uri(absl::string_view text) {
-  return {SanType::kUri,
-          *match::StringMatch::create(match::StringMatch::Kind::kExact, std::string(text))};
-}
-
-using Names = std::vector<std::string>;
-
-bool has(absl::string_view text, absl::string_view part) { return absl::StrContains(text, part); }
-
-class ContextTest : public testing::Test {
-protected:
-  ContextTest() { server_config_.certificates.push_back(certificateOf(server_certificate_)); }
-
-  ValidationConfig trusting(const AuthorityForTest& authority) {
-    ValidationConfig validation;
-    validation.trusted_ca = Source{authority.pem(), "<inline>"};
-    validation.path = "validation_context";
-    return validation;
-  }
-  // Asks the client for a certificate.
-  void wantMutual() {
-    server_config_.validation = trusting(authority_);
-    server_.require_client_certificate = true;
-    client_config_.certificates = {certificateOf(client_certificate_)};
-  }
-
-  void makeContexts() {
-    auto server = Context::createServer(server_config_, server_, server_stats_);
-    auto client = Context::createClient(client_config_, client_, client_stats_);
-    ASSERT_TRUE(server.ok()) << server.status();
-    ASSERT_TRUE(client.ok()) << client.status();
-    server_context_ = *server;
-    client_context_ = *client;
-  }
-  void begin(const std::string& name = "") {
-    if (server_context_ == nullptr) {
-      makeContexts();
-    }
-    pair_.renew();
-    down_ = std::make_unique<EndForTest>();
-    up_ = std::make_unique<EndForTest>();
-    down_->start(pair_.loop(), server_context_->accept(pair_.loop(), pair_.io(0)));
-    up_->start(pair_.loop(), client_context_->connect(pair_.loop(), pair_.io(1), name));
-  }
-  void expectConnected() {
-    EXPECT_TRUE(pair_.until([&] { return down_->connected && up_->connected; }))
-        << down_->failure() << up_->failure();
-  }
-  // The server refuses; what it says of that.
-  std::string serverRefuses() {
-    begin();
-    EXPECT_TRUE(pair_.until([&] { return down_->closed && up_->closed; }));
-    EXPECT_FALSE(down_->connected);
-    EXPECT_EQ(down_->reason.code, net::CloseCode::kTransportFailure);
-    return down_->failure();
-  }
-  std::string clientRefuses() {
-    begin();
-    EXPECT_TRUE(pair_.until([&] { return down_->closed && up_->closed; }));
-    EXPECT_FALSE(up_->connected);
-    return up_->failure();
-  }
-  uint64_t serverStat(const std::string& name) {
-    const stats::Counter* const counter = store_.findCounter("listener.ssl." + name);
-    return counter == nullptr ? 0 : counter->value();
-  }
-  std::string serverError() {
-    const auto context = Context::createServer(server_config_, server_, server_stats_);
-    return context.ok() ? "" : std::string(context.status().message());
-  }
-
-  stats::Store store_{1, {}};
-  PairForTest pair_;
-  AuthorityForTest authority_;
-  AuthorityForTest other_authority_{"other root"};
-  AuthorityForTest::Made server_certificate_ =
-      authority_.issue({.common_name = "server", .sans = "DNS:lab.test,URI:spiffe://lab.test/s"});
-  AuthorityForTest::Made client_certificate_ = authority_.issue(
-      {.common_name = "client", .sans = std::string("IP:127.0.0.1,email:a@b.c,URI:") + kClientSan});
-  ContextConfig server_config_;
-  ServerConfig server_;
-  ContextConfig client_config_;
-  ClientConfig client_;
-  std::unique_ptr<stats::Scope> server_scope_ = store_.root().scope("listener");
-  std::unique_ptr<stats::Scope> client_scope_ = store_.root().scope("cluster");
-  std::shared_ptr<Stats> server_stats_ = Stats::create(pair_.loop(), *server_scope_, "server");
-  std::shared_ptr<Stats> client_stats_ = Stats::create(pair_.loop(), *client_scope_, "client");
-  std::shared_ptr<const Context> server_context_;
-  std::shared_ptr<const Context> client_context_;
-  std::unique_ptr<EndForTest> down_;
-  std::unique_ptr<EndForTest> up_;
-};
 
 TEST_F(ContextTest, EveryVersionCarriesBytesBothWays) {
   for (const Version version : {Version::k1_0, Version::k1_1, Version::k1_2, Version::k1_3}) {
@@ -388,83 +278,6 @@ TEST_F(ContextTest, NoSessionIsResumedWhereThatIsOff) {
     EXPECT_TRUE(pair_.until([&] { return !up_->received.empty(); }));
   }
   EXPECT_EQ(serverStat("session_reused"), 0u);
-}
-
-// What the server says of a client that sends `bytes` and then nothing more, or its end.
-struct Garbage {
-  std::string bytes;
-  bool end;
-  std::string failure;
-};
-
-class GarbageTest : public ContextTest, public testing::WithParamInterface<Garbage> {};
-
-TEST_P(GarbageTest, EndsTheHandshake) {
-  makeContexts();
-  down_ = std::make_unique<EndForTest>();
-  down_->start(pair_.loop(), server_context_->accept(pair_.loop(), pair_.io(0)));
-  const net::Fd peer = pair_.take(1);
-  ASSERT_EQ(::send(peer.get(), GetParam().bytes.data(), GetParam().bytes.size(), 0),
-            static_cast<ssize_t>(GetParam().bytes.size()));
-  if (GetParam().end) {
-    ::shutdown(peer.get(), SHUT_WR);
-  }
-  EXPECT_TRUE(pair_.until([&] { return down_->closed; }));
-  EXPECT_EQ(down_->failure(), GetParam().failure);
-  EXPECT_EQ(serverStat("connection_error"), GetParam().failure.empty() ? 0u : 1u);
-  EXPECT_EQ(serverStat("handshake"), 0u);
-}
-
-std::string sslError(absl::string_view what) {
-  return absl::StrCat("TLS_error:|", what, ":TLS_error_end");
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    , GarbageTest,
-    testing::Values(
-        Garbage{"GET / HTTP/1.1\r\n\r\n", false,
-                sslError("268435612:SSL routines:OPENSSL_internal:HTTP_REQUEST")},
-        Garbage{"hello world, this is no TLS", false,
-                sslError("268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER")},
-        Garbage{std::string("\x17\x03\x03\x00\x05hello", 10), false,
-                sslError("268435681:SSL routines:OPENSSL_internal:UNEXPECTED_RECORD")},
-        Garbage{std::string("\x16\x03\x01\xff\xff", 5) + std::string(1000, 'x'), false,
-                sslError("268435602:SSL routines:OPENSSL_internal:ENCRYPTED_LENGTH_TOO_LONG")},
-        Garbage{std::string("\x16\x03\x01", 3), true, ""}, Garbage{"", true, ""}));
-
-TEST_F(ContextTest, DamagedRecordEndsTheConnection) {
-  makeContexts();
-  // A man in the middle: two pairs, and the test carries the bytes.
-  PairForTest& left = pair_;
-  down_ = std::make_unique<EndForTest>();
-  up_ = std::make_unique<EndForTest>();
-  down_->start(left.loop(), server_context_->accept(left.loop(), left.io(0)));
-  const net::Fd to_server = left.take(1);
-  left.renew();
-  up_->start(left.loop(), client_context_->connect(left.loop(), left.io(0), ""));
-  const net::Fd to_client = left.take(1);
-  bool damage = false;
-  const auto carry = [&](int from, int to) {
-    char bytes[4096];
-    const ssize_t got = ::recv(from, bytes, sizeof(bytes), MSG_DONTWAIT);
-    if (got > 0) {
-      bytes[got - 1] = static_cast<char>(bytes[got - 1] ^ (damage ? 1 : 0));
-      EXPECT_EQ(::send(to, bytes, static_cast<size_t>(got), 0), got);
-    }
-  };
-  EXPECT_TRUE(left.until([&] {
-    carry(to_client.get(), to_server.get());
-    carry(to_server.get(), to_client.get());
-    return down_->connected && up_->connected;
-  }));
-  damage = true;
-  up_->write("secret");
-  EXPECT_TRUE(left.until([&] {
-    carry(to_client.get(), to_server.get());
-    return down_->closed;
-  }));
-  EXPECT_EQ(down_->received, "");
-  EXPECT_PRED2(has, down_->failure(), "DECRYPTION_FAILED_OR_BAD_RECORD_MAC");
 }
 
 TEST_F(ContextTest, WhatIsWrongWithACertificateIsSaidInEnvoysWords) {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "source/base/log.h"
+#include "source/tls/internal/not_ready_io.h"
 
 namespace culvert::tls {
 namespace {
@@ -18,23 +19,24 @@ template <class Slots> void dropDead(Slots& slots) {
 
 } // namespace
 
-absl::Status ContextSlot::reload() {
-  absl::StatusOr<std::shared_ptr<const Context>> context = maker_();
-  if (!context.ok()) {
-    return context.status();
-  }
-  std::shared_ptr<const Context> old; // Destroyed outside the lock.
+void ContextSlot::put(ContextPtr context) {
   base::MutexLock lock(mutex_);
-  old = std::exchange(current_, *std::move(context));
-  return absl::OkStatus();
+  current_.swap(context); // The old one is destroyed outside the lock.
 }
 
-absl::StatusOr<std::shared_ptr<const ContextSlot>>
-Contexts::add(ContextSlot::Maker maker, const std::vector<WatchedFile>& files) {
-  auto slot = std::make_shared<ContextSlot>(std::move(maker));
-  if (absl::Status status = slot->reload(); !status.ok()) {
-    return status;
+std::unique_ptr<net::Io> withoutSecrets(std::unique_ptr<net::Io> transport, bool connecting) {
+  return std::make_unique<internal::NotReadyIo>(std::move(transport), connecting);
+}
+
+absl::StatusOr<std::shared_ptr<ContextSlot>> Contexts::add(ContextSlot::Maker maker,
+                                                           std::shared_ptr<Stats> stats,
+                                                           const std::vector<WatchedFile>& files) {
+  auto slot = std::make_shared<ContextSlot>(std::move(maker), std::move(stats));
+  auto first = slot->make();
+  if (!first.ok()) {
+    return first.status();
   }
+  slot->put(*std::move(first));
   for (const WatchedFile& watched : files) {
     if (absl::Status status = watch(watched.file, slot); !status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(watched.path, ": ", status.message()));
@@ -42,7 +44,7 @@ Contexts::add(ContextSlot::Maker maker, const std::vector<WatchedFile>& files) {
   }
   dropDead(slots_);
   slots_.push_back(slot);
-  return std::shared_ptr<const ContextSlot>(std::move(slot));
+  return slot;
 }
 
 absl::Status Contexts::watch(const std::string& file, const std::shared_ptr<ContextSlot>& slot) {
@@ -68,9 +70,14 @@ absl::Status Contexts::watch(const std::string& file, const std::shared_ptr<Cont
 void Contexts::onChanged(const std::string& file) {
   for (const auto& weak : watched_[file]) {
     const std::shared_ptr<ContextSlot> slot = weak.lock();
-    const absl::Status status = slot == nullptr ? absl::OkStatus() : slot->reload();
-    if (!status.ok()) {
-      LOG(warning, secret, "%s changed, but is of no use: %s", file, status.message());
+    if (slot == nullptr) {
+      continue;
+    }
+    auto context = slot->make();
+    if (context.ok()) {
+      slot->put(*std::move(context));
+    } else { // The content stays as it was.
+      LOG(warning, secret, "%s changed, but is of no use: %s", file, context.status().message());
     }
   }
 }
@@ -78,7 +85,8 @@ void Contexts::onChanged(const std::string& file) {
 std::vector<std::shared_ptr<const Context>> Contexts::contexts() {
   std::vector<std::shared_ptr<const Context>> contexts;
   for (const auto& weak : slots_) {
-    if (const auto slot = weak.lock()) {
+    const auto slot = weak.lock();
+    if (slot != nullptr && slot->get() != nullptr) {
       contexts.push_back(slot->get());
     }
   }

@@ -15,27 +15,38 @@
 
 namespace culvert::tls {
 
-// The place of one configured context, whose content changes with its files.
-// Threads: get() any, the rest main. Lifetime: shared by who was configured with it.
+// The place of one configured context, whose content changes with its files and secrets. Empty as
+// long as secrets are missing.
+// Threads: get() and stats() any, the rest main. Lifetime: shared by who was configured with it.
 class ContextSlot {
 public:
-  // Reads everything anew. Errors: what is wrong, path first.
-  using Maker = std::function<absl::StatusOr<std::shared_ptr<const Context>>()>;
+  using ContextPtr = std::shared_ptr<const Context>;
+  // Reads everything anew; null where secrets are missing. Errors: what is wrong, path first.
+  using Maker = std::function<absl::StatusOr<ContextPtr>()>;
 
-  explicit ContextSlot(Maker maker) : maker_(std::move(maker)) {}
+  ContextSlot(Maker maker, std::shared_ptr<Stats> stats)
+      : maker_(std::move(maker)), stats_(std::move(stats)) {}
 
-  std::shared_ptr<const Context> get() const {
+  ContextPtr get() const {
     base::MutexLock lock(mutex_);
     return current_;
   }
-  // With an error the content stays as it was.
-  absl::Status reload();
+  Stats& stats() const { return *stats_; }
+
+  // The content as it would be now.
+  absl::StatusOr<ContextPtr> make() const { return maker_(); }
+  void put(ContextPtr context);
 
 private:
   const Maker maker_;
+  const std::shared_ptr<Stats> stats_;
   mutable base::Mutex mutex_;
-  std::shared_ptr<const Context> current_ CULVERT_GUARDED_BY(mutex_);
+  ContextPtr current_ CULVERT_GUARDED_BY(mutex_);
 };
+
+// What stands over a transport, which may still have to connect, while the secrets of its context
+// are missing: it fails to open.
+std::unique_ptr<net::Io> withoutSecrets(std::unique_ptr<net::Io> transport, bool connecting);
 
 // A file whose replacement counts, or a directory, with a slash behind it, in which anything does;
 // and the path of the field that names it.
@@ -55,8 +66,9 @@ public:
   event::Loop& main() { return main_; }
 
   // A slot with its first content. Errors: the maker's, or that a file cannot be watched.
-  absl::StatusOr<std::shared_ptr<const ContextSlot>> add(ContextSlot::Maker maker,
-                                                         const std::vector<WatchedFile>& files);
+  absl::StatusOr<std::shared_ptr<ContextSlot>> add(ContextSlot::Maker maker,
+                                                   std::shared_ptr<Stats> stats,
+                                                   const std::vector<WatchedFile>& files);
 
   // For admin: those in use.
   std::vector<std::shared_ptr<const Context>> contexts();

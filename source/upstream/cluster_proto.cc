@@ -223,7 +223,7 @@ parseTransport(const core::TransportSocket& proto, const ClusterConfig& cluster,
   const std::unique_ptr<stats::Scope> scope =
       context.stats == nullptr ? nullptr
                                : context.stats->scope(absl::StrCat("cluster.", cluster.statName()));
-  auto made = factory->create(**config, {registry, scope.get(), context.tls});
+  auto made = factory->create(**config, {registry, scope.get(), context.tls, context.secrets});
   return made.ok() ? made : within(kPath, made.status());
 }
 

@@ -5,6 +5,9 @@
 #include "source/registry/registry.h"
 #include "source/upstream/config.h"
 
+namespace culvert::config::tls {
+class Secrets;
+}
 namespace culvert::stats {
 class Scope;
 }
@@ -29,6 +32,7 @@ struct ClusterProtoContext {
   // For transport sockets: the root scope, and the server's TLS. Null where none of them asks.
   stats::Scope* stats = nullptr;
   tls::Contexts* tls = nullptr;
+  config::tls::Secrets* secrets = nullptr;
 };
 
 // A cluster's message as plain values with all defaults applied. The message was checked before:

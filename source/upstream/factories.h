@@ -7,6 +7,9 @@
 #include "source/registry/registry.h"
 #include "source/upstream/config.h"
 
+namespace culvert::config::tls {
+class Secrets;
+}
 namespace culvert::stats {
 class Scope;
 }
@@ -59,6 +62,7 @@ struct TransportContext {
   const registry::Registry& registry;
   stats::Scope* scope; // The cluster's.
   tls::Contexts* tls;
+  config::tls::Secrets* secrets;
 };
 
 // Registry category kTransportSocketOut.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "source/config/tls/secrets.h"
 #include "source/config/tls/tls_proto.h"
 #include "source/filter_api/transport_socket.h"
 #include "source/net/socket_io.h"
@@ -19,9 +20,11 @@ namespace culvert::config::tls {
 namespace {
 
 using culvert::tls::Context;
+using culvert::tls::ContextConfig;
 using culvert::tls::Contexts;
 using culvert::tls::ContextSlot;
 using culvert::tls::Stats;
+using envoy::extensions::transport_sockets::tls::v3::CommonTlsContext;
 using envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
 using envoy::extensions::transport_sockets::tls::v3::UpstreamTlsContext;
 using google::protobuf::Message;
@@ -34,12 +37,48 @@ absl::Status within(absl::string_view field, const absl::Status& status) {
   return absl::InvalidArgumentError(absl::StrCat(field, ".", status.message()));
 }
 
+// A slot for what `make` makes of the message's certificates and rules.
+template <class Make>
+absl::StatusOr<std::shared_ptr<ContextSlot>>
+addSlot(const CommonTlsContext& common, Contexts& contexts, Secrets& secrets,
+        const std::shared_ptr<Stats>& stats, Make make) {
+  if (common.tls_certificates_size() > 0 && common.tls_certificate_sds_secret_configs_size() > 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        kCommon, ".tls_certificate_sds_secret_configs: there are tls_certificates already"));
+  }
+  auto named = secrets.find(common);
+  if (!named.ok()) {
+    return within(kCommon, named.status());
+  }
+  const auto maker = [common, named = *named, make]() -> absl::StatusOr<ContextSlot::ContextPtr> {
+    if (!named.ready()) {
+      return ContextSlot::ContextPtr();
+    }
+    auto config = readCommon(common, named);
+    if (!config.ok()) {
+      return config.status();
+    }
+    return make(*config);
+  };
+  auto slot = contexts.add(maker, stats, watchedFiles(common));
+  if (!slot.ok()) {
+    return within(kCommon, slot.status());
+  }
+  named->serve(*slot);
+  return slot;
+}
+
 class DownstreamTls final : public DownstreamTransport {
 public:
   explicit DownstreamTls(SlotPtr slot) : slot_(std::move(slot)) {}
   std::unique_ptr<net::Io> accept(event::Loop& loop,
                                   std::unique_ptr<net::Io> socket) const override {
-    return slot_->get()->accept(loop, std::move(socket));
+    const auto context = slot_->get();
+    if (context == nullptr) {
+      slot_->stats().downstream_context_secrets_not_ready.add();
+      return culvert::tls::withoutSecrets(std::move(socket), /*connecting=*/false);
+    }
+    return context->accept(loop, std::move(socket));
   }
 
 private:
@@ -58,9 +97,13 @@ public:
     if (!socket.ok()) {
       return socket;
     }
+    const auto tls = slot_->get();
+    if (tls == nullptr) {
+      slot_->stats().upstream_context_secrets_not_ready.add();
+      return culvert::tls::withoutSecrets(*std::move(socket), /*connecting=*/true);
+    }
     const bool by_host = client_.host_name_first && !host.hostname.empty();
-    return slot_->get()->connect(loop, *std::move(socket),
-                                 by_host ? host.hostname : client_.server_name);
+    return tls->connect(loop, *std::move(socket), by_host ? host.hostname : client_.server_name);
   }
 
 private:
@@ -82,14 +125,12 @@ public:
   create(const Message& message, FactoryContext& context, stats::Scope& scope) const override {
     const auto& proto = static_cast<const DownstreamTlsContext&>(message);
     const auto stats = Stats::create(context.tls->main(), scope, "server");
-    const auto make = [proto, stats]() -> absl::StatusOr<std::shared_ptr<const Context>> {
-      auto config = readCommon(proto.common_tls_context());
-      return config.ok() ? Context::createServer(*config, readServer(proto), stats)
-                         : config.status();
+    const auto make = [server = readServer(proto), stats](const ContextConfig& config) {
+      return Context::createServer(config, server, stats);
     };
-    auto slot = context.tls->add(make, watchedFiles(proto.common_tls_context()));
+    auto slot = addSlot(proto.common_tls_context(), *context.tls, *context.secrets, stats, make);
     if (!slot.ok()) {
-      return within(kCommon, slot.status());
+      return slot.status();
     }
     return std::make_shared<const DownstreamTls>(*std::move(slot));
   }
@@ -107,20 +148,20 @@ public:
   absl::StatusOr<std::shared_ptr<upstream::TransportSocketFactory>>
   create(const Message& message, const upstream::TransportContext& context) const override {
     const auto& proto = static_cast<const UpstreamTlsContext&>(message);
-    if (proto.common_tls_context().tls_certificates_size() > 1) {
+    const CommonTlsContext& common = proto.common_tls_context();
+    if (common.tls_certificates_size() + common.tls_certificate_sds_secret_configs_size() > 1) {
       return absl::InvalidArgumentError(
           absl::StrCat(kCommon, ".tls_certificates: Multiple TLS certificates are not supported "
                                 "for client contexts"));
     }
     culvert::tls::ClientConfig client = readClient(proto);
     const auto stats = Stats::create(context.tls->main(), *context.scope, "client");
-    const auto make = [proto, client, stats]() -> absl::StatusOr<std::shared_ptr<const Context>> {
-      auto config = readCommon(proto.common_tls_context());
-      return config.ok() ? Context::createClient(*config, client, stats) : config.status();
+    const auto make = [client, stats](const ContextConfig& config) {
+      return Context::createClient(config, client, stats);
     };
-    auto slot = context.tls->add(make, watchedFiles(proto.common_tls_context()));
+    auto slot = addSlot(common, *context.tls, *context.secrets, stats, make);
     if (!slot.ok()) {
-      return within(kCommon, slot.status());
+      return slot.status();
     }
     return std::make_shared<UpstreamTls>(*std::move(slot), std::move(client));
   }

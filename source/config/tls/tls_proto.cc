@@ -10,6 +10,7 @@
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "source/config/tls/data_source.h"
 #include "source/match/value_match.h"
+#include "source/tls/check.h"
 
 namespace culvert::config::tls {
 namespace {
@@ -196,9 +197,10 @@ absl::Status readRoots(const tls_v3::CertificateValidationContext& proto,
   return absl::OkStatus();
 }
 
-absl::StatusOr<ValidationConfig> readValidation(const tls_v3::CertificateValidationContext& proto) {
+absl::StatusOr<ValidationConfig> readValidation(const tls_v3::CertificateValidationContext& proto,
+                                                const std::string& path) {
   ValidationConfig validation;
-  validation.path = "validation_context";
+  validation.path = path;
   validation.system_roots = proto.has_system_root_certs();
   validation.allow_expired = proto.allow_expired_certificate();
   validation.accept_untrusted =
@@ -217,6 +219,49 @@ absl::StatusOr<ValidationConfig> readValidation(const tls_v3::CertificateValidat
   return validation;
 }
 
+absl::Status readCertificates(const tls_v3::CommonTlsContext& proto, const NamedSecrets& secrets,
+                              ContextConfig& config) {
+  const auto add = [&](const tls_v3::TlsCertificate& certificate, const std::string& path,
+                       const std::string& name) {
+    auto read = readCertificate(certificate, path);
+    if (read.ok()) {
+      config.certificates.push_back(*std::move(read));
+      config.certificates.back().name = name;
+    }
+    return read.status();
+  };
+  absl::Status status;
+  for (int i = 0; i < proto.tls_certificates_size() && status.ok(); i++) {
+    status = add(proto.tls_certificates(i), absl::StrCat("tls_certificates[", i, "]"), "");
+  }
+  for (size_t i = 0; i < secrets.certificates.size() && status.ok(); i++) {
+    const NamedSecret& secret = *secrets.certificates[i];
+    status = add(secret.get()->tls_certificate(),
+                 absl::StrCat("tls_certificate_sds_secret_configs[", i, "]"), secret.name());
+  }
+  return status;
+}
+
+// Of combined rules the secret's are added to those that stand here.
+absl::Status readRules(const tls_v3::CommonTlsContext& proto, const NamedSecrets& secrets,
+                       ContextConfig& config) {
+  std::string path = "validation_context";
+  tls_v3::CertificateValidationContext rules = proto.validation_context();
+  if (secrets.validation != nullptr) {
+    path = "validation_context_sds_secret_config";
+    rules = proto.combined_validation_context().default_validation_context();
+    rules.MergeFrom(secrets.validation->get()->validation_context());
+  } else if (!proto.has_validation_context()) {
+    return absl::OkStatus();
+  }
+  auto validation = readValidation(rules, path);
+  if (validation.ok()) {
+    config.validation = *std::move(validation);
+    config.validation->name = secrets.validation == nullptr ? "" : secrets.validation->name();
+  }
+  return validation.status();
+}
+
 void addDirectory(const envoy::config::core::v3::WatchedDirectory& directory,
                   const std::string& path, std::vector<WatchedFile>& files) {
   files.push_back({path + ".watched_directory.path", directory.path() + "/"});
@@ -224,27 +269,27 @@ void addDirectory(const envoy::config::core::v3::WatchedDirectory& directory,
 
 } // namespace
 
-absl::StatusOr<ContextConfig> readCommon(const tls_v3::CommonTlsContext& proto) {
+absl::StatusOr<ContextConfig> readCommon(const tls_v3::CommonTlsContext& proto,
+                                         const NamedSecrets& secrets) {
   ContextConfig config;
   config.params = readParams(proto.tls_params());
   config.alpn_protocols = listOf(proto.alpn_protocols());
   config.key_log_path = proto.key_log().path();
-  for (int i = 0; i < proto.tls_certificates_size(); i++) {
-    auto certificate =
-        readCertificate(proto.tls_certificates(i), absl::StrCat("tls_certificates[", i, "]"));
-    if (!certificate.ok()) {
-      return certificate.status();
-    }
-    config.certificates.push_back(*std::move(certificate));
-  }
-  if (proto.has_validation_context()) {
-    auto validation = readValidation(proto.validation_context());
-    if (!validation.ok()) {
-      return validation.status();
-    }
-    config.validation = *std::move(validation);
+  absl::Status status = readCertificates(proto, secrets, config);
+  status.Update(status.ok() ? readRules(proto, secrets, config) : status);
+  if (!status.ok()) {
+    return status;
   }
   return config;
+}
+
+absl::Status checkSecret(const NamedSecret::Message& secret) {
+  if (secret.has_tls_certificate()) {
+    auto certificate = readCertificate(secret.tls_certificate(), "tls_certificate");
+    return certificate.ok() ? culvert::tls::check(*certificate) : certificate.status();
+  }
+  auto validation = readValidation(secret.validation_context(), "validation_context");
+  return validation.ok() ? culvert::tls::check(*validation) : validation.status();
 }
 
 culvert::tls::ServerConfig readServer(const tls_v3::DownstreamTlsContext& proto) {

@@ -177,6 +177,21 @@ template <class Add> void fillClusters(const Dynamic& from, const NameFilter& fi
   }
 }
 
+template <class Items> void addPassing(const Items& from, const NameFilter& filter, Items& to) {
+  for (const auto& item : from) {
+    if (filter.passes(item.name()))
+      *to.Add() = item;
+  }
+}
+
+std::unique_ptr<Message> secretsOf(const admin::SecretsConfigDump& all, const NameFilter& filter) {
+  auto secrets = std::make_unique<admin::SecretsConfigDump>();
+  addPassing(all.static_secrets(), filter, *secrets->mutable_static_secrets());
+  addPassing(all.dynamic_active_secrets(), filter, *secrets->mutable_dynamic_active_secrets());
+  addPassing(all.dynamic_warming_secrets(), filter, *secrets->mutable_dynamic_warming_secrets());
+  return secrets;
+}
+
 std::unique_ptr<Message> clustersDump(const ConfigDumpSource& source, const NameFilter& filter) {
   auto dump = std::make_unique<admin::ClustersConfigDump>();
   dump->set_version_info(source.dynamic.clusters_version);
@@ -266,7 +281,7 @@ Configs allConfigs(const ConfigDumpSource& source, const NameFilter& filter, boo
   if (include_eds)
     configs.push_back(endpointsDump(source, filter));
   configs.push_back(listenersDump(source, filter));
-  configs.push_back(std::make_unique<admin::SecretsConfigDump>());
+  configs.push_back(secretsOf(source.secrets, filter));
   return configs;
 }
 

@@ -8,6 +8,9 @@
 #include "source/base/clock.h"
 #include "source/server/admin/admin_context.h"
 
+namespace envoy::admin::v3 {
+class SecretsConfigDump;
+}
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
 }
@@ -43,6 +46,7 @@ struct ConfigDumpSource {
   base::WallTime loaded;
   std::vector<ClusterView> clusters; // For their endpoints.
   DynamicResources dynamic;
+  const envoy::admin::v3::SecretsConfigDump& secrets;
 };
 
 // The answer as JSON, with secrets made unreadable (envoy-compat B.7).

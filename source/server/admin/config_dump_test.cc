@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "envoy/admin/v3/config_dump.pb.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "google/protobuf/text_format.h"
@@ -41,8 +42,9 @@ protected:
   }
 
   envoy::config::bootstrap::v3::Bootstrap bootstrap_;
+  envoy::admin::v3::SecretsConfigDump secrets_;
   ConfigDumpSource source_{
-      bootstrap_, base::WallTime(std::chrono::milliseconds(1'700'000'000'123)), {}, {}};
+      bootstrap_, base::WallTime(std::chrono::milliseconds(1'700'000'000'123)), {}, {}, secrets_};
 };
 
 TEST_F(ConfigDumpTest, ShowsAllOfTheConfiguration) {

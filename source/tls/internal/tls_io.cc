@@ -23,6 +23,11 @@ constexpr size_t kRecordBytes = 16 * 1024; // What one record holds at most (RFC
 constexpr size_t kBatchBytes = 4 * kRecordBytes;
 constexpr size_t kReadBytes = kRecordBytes + 1024; // One record with everything around it.
 constexpr size_t kBulkReadBytes = 128 * 1024;
+// Reads of the transport in one turn, so that records which bring nothing keep no other
+// connection waiting.
+constexpr int kReadsMax = 16;
+// What a peer may have us answer (changes of keys, RFC 8446, section 4.6.3) without reading it.
+constexpr size_t kAnswersMax = 16 * 1024;
 
 } // namespace
 
@@ -76,12 +81,15 @@ class TlsIo::Pieces {
 public:
   explicit Pieces(absl::Span<const iovec> pieces) : left_(pieces) {}
 
-  void skip(size_t bytes) {
-    while (bytes > 0) {
-      const size_t step = std::min(bytes, left_.front().iov_len - offset_);
+  // How much of `bytes` there was to skip.
+  size_t skip(size_t bytes) {
+    size_t skipped = 0;
+    while (skipped < bytes && !left_.empty()) {
+      const size_t step = std::min(bytes - skipped, left_.front().iov_len - offset_);
       advance(step);
-      bytes -= step;
+      skipped += step;
     }
+    return skipped;
   }
 
   // The next bytes for one record; small pieces are put together in `gathered`. Empty at the end.
@@ -136,9 +144,10 @@ TlsIo::~TlsIo() {
 }
 
 int TlsIo::bioRead(char* into, size_t size) {
-  if (drained_ || transport_reset_) {
-    return -1;
+  if (drained_ || transport_reset_ || reads_ == kReadsMax) {
+    return -1; // Of what is left in the last case, readiness is reported again.
   }
+  reads_++;
   const IoResult result = inner_->read({into, size});
   transport_more_ = result.status == IoStatus::kMore;
   switch (result.status) {
@@ -250,8 +259,7 @@ IoResult TlsIo::open() {
 }
 
 IoResult TlsIo::handshake() {
-  drained_ = false;
-  ERR_clear_error();
+  beginTurn();
   const int result = SSL_do_handshake(session_->ssl());
   const int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(session_->ssl(), result);
   if (result != 1 && error != SSL_ERROR_WANT_READ) {
@@ -298,12 +306,12 @@ IoResult TlsIo::read(absl::Span<char> into) {
   if (state_ != State::kOpen) {
     return {IoStatus::kReset};
   }
-  drained_ = look_again_ = false;
+  beginTurn();
+  look_again_ = false;
   SSL* const ssl = session_->ssl();
   SSL_set_default_read_buffer_len(ssl, bulk_ ? kBulkReadBytes : kReadBytes);
   size_t bytes = 0;
   int result = 1;
-  ERR_clear_error();
   while (bytes < into.size()) {
     size_t got = 0;
     result = SSL_read_ex(ssl, into.data() + bytes, into.size() - bytes, &got);
@@ -315,6 +323,9 @@ IoResult TlsIo::read(absl::Span<char> into) {
   bulk_ = bytes >= kRecordBytes;
   if (result != 1) {
     return readFailed(result, bytes);
+  }
+  if (!answer()) {
+    return {IoStatus::kReset, 0};
   }
   return {SSL_has_pending(ssl) == 1 || transport_more_ ? IoStatus::kMore : IoStatus::kOk, bytes};
 }
@@ -330,12 +341,38 @@ IoResult TlsIo::readFailed(int result, size_t bytes) {
   } else {
     fail();
   }
-  flush(); // An alert, or an answer to a change of keys.
+  if (!answer()) {
+    return {IoStatus::kReset, 0};
+  }
   updateInterest();
   if (bytes > 0 && status != IoStatus::kOk) {
     return {IoStatus::kMore, bytes};
   }
   return {status, bytes};
+}
+
+// Sends what the library had to say while it read: an alert, or an answer to a change of keys.
+// False when the peer has more and more said to it, and does not listen.
+bool TlsIo::answer() {
+  answers_ = unsent_.empty() ? shared_.records.size() : answers_ + shared_.records.size();
+  if (answers_ > kAnswersMax) {
+    shared_.records.clear();
+    state_ = State::kFailed;
+    failure_ = "TLS_error:too many answers that nobody reads:TLS_error_end";
+    return false;
+  }
+  if (!shared_.records.empty()) {
+    flush(); // A failure shows in the next write or read.
+    updateInterest();
+  }
+  return true;
+}
+
+void TlsIo::beginTurn() {
+  CULVERT_CHECK(shared_.records.empty()); // Else they were another connection's.
+  drained_ = false;
+  reads_ = 0;
+  ERR_clear_error();
 }
 
 // Makes at most a batch of records; how many bytes are in them.
@@ -364,19 +401,23 @@ IoResult TlsIo::write(absl::Span<const iovec> pieces) {
   if (!unsent_.empty()) {
     return {IoStatus::kOk};
   }
+  beginTurn();
   Pieces left(pieces);
-  size_t bytes = std::exchange(withheld_, 0);
-  left.skip(bytes);
-  ERR_clear_error();
-  while (const size_t batch = encrypt(left)) {
+  size_t bytes = left.skip(withheld_);
+  withheld_ -= bytes;
+  while (withheld_ == 0) {
+    const size_t batch = encrypt(left);
     if (!flush()) {
       return {IoStatus::kReset, bytes};
     }
-    if (!unsent_.empty()) {
-      withheld_ = batch;
+    if (batch == 0) {
       break;
     }
-    bytes += batch;
+    if (unsent_.empty()) {
+      bytes += batch;
+    } else {
+      withheld_ = batch;
+    }
   }
   return {state_ == State::kOpen ? IoStatus::kOk : IoStatus::kReset, bytes};
 }

@@ -53,6 +53,8 @@ private:
   void fail();
   size_t encrypt(Pieces& pieces);
   bool flush();
+  bool answer();
+  void beginTurn();
   void sendCloseNotify();
 
   // Of the library's view of the transport.
@@ -66,6 +68,8 @@ private:
   std::string failure_;
   net::Buffer unsent_;  // Records that the transport did not take.
   size_t withheld_ = 0; // What is in them of the caller's bytes.
+  size_t answers_ = 0;  // What is in them, or was a moment ago, that the peer had us say.
+  int reads_ = 0;       // Of the transport, in this turn.
   State state_;
   event::FdEvents::ReadInterest wanted_read_ = event::FdEvents::ReadInterest::kNone;
   bool wanted_write_ = false;

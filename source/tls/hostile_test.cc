@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Peers that do not keep to the protocol.
+#include <csignal>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "source/tls/context_fixture_for_test.h"
+#include "source/tls/internal/openssl.h"
+
+namespace culvert::tls {
+namespace {
+
+// What the server says of a client that sends `bytes` and then nothing more, or its end.
+struct Garbage {
+  std::string bytes;
+  bool end;
+  std::string failure;
+};
+
+class GarbageTest : public ContextTest, public testing::WithParamInterface<Garbage> {};
+
+TEST_P(GarbageTest, EndsTheHandshake) {
+  makeContexts();
+  down_ = std::make_unique<EndForTest>();
+  down_->start(pair_.loop(), server_context_->accept(pair_.loop(), pair_.io(0)));
+  const net::Fd peer = pair_.take(1);
+  ASSERT_EQ(::send(peer.get(), GetParam().bytes.data(), GetParam().bytes.size(), 0),
+            static_cast<ssize_t>(GetParam().bytes.size()));
+  if (GetParam().end) {
+    ::shutdown(peer.get(), SHUT_WR);
+  }
+  EXPECT_TRUE(pair_.until([&] { return down_->closed; }));
+  EXPECT_EQ(down_->failure(), GetParam().failure);
+  EXPECT_EQ(serverStat("connection_error"), GetParam().failure.empty() ? 0u : 1u);
+  EXPECT_EQ(serverStat("handshake"), 0u);
+}
+
+std::string sslError(absl::string_view what) {
+  return absl::StrCat("TLS_error:|", what, ":TLS_error_end");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , GarbageTest,
+    testing::Values(
+        Garbage{"GET / HTTP/1.1\r\n\r\n", false,
+                sslError("268435612:SSL routines:OPENSSL_internal:HTTP_REQUEST")},
+        Garbage{"hello world, this is no TLS", false,
+                sslError("268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER")},
+        Garbage{std::string("\x17\x03\x03\x00\x05hello", 10), false,
+                sslError("268435681:SSL routines:OPENSSL_internal:UNEXPECTED_RECORD")},
+        Garbage{std::string("\x16\x03\x01\xff\xff", 5) + std::string(1000, 'x'), false,
+                sslError("268435602:SSL routines:OPENSSL_internal:ENCRYPTED_LENGTH_TOO_LONG")},
+        Garbage{std::string("\x16\x03\x01", 3), true, ""}, Garbage{"", true, ""}));
+
+TEST_F(ContextTest, DamagedRecordEndsTheConnection) {
+  makeContexts();
+  // A man in the middle: two pairs, and the test carries the bytes.
+  PairForTest& left = pair_;
+  down_ = std::make_unique<EndForTest>();
+  up_ = std::make_unique<EndForTest>();
+  down_->start(left.loop(), server_context_->accept(left.loop(), left.io(0)));
+  const net::Fd to_server = left.take(1);
+  left.renew();
+  up_->start(left.loop(), client_context_->connect(left.loop(), left.io(0), ""));
+  const net::Fd to_client = left.take(1);
+  bool damage = false;
+  const auto carry = [&](int from, int to) {
+    char bytes[4096];
+    const ssize_t got = ::recv(from, bytes, sizeof(bytes), MSG_DONTWAIT);
+    if (got > 0) {
+      bytes[got - 1] = static_cast<char>(bytes[got - 1] ^ (damage ? 1 : 0));
+      EXPECT_EQ(::send(to, bytes, static_cast<size_t>(got), 0), got);
+    }
+  };
+  EXPECT_TRUE(left.until([&] {
+    carry(to_client.get(), to_server.get());
+    carry(to_server.get(), to_client.get());
+    return down_->connected && up_->connected;
+  }));
+  damage = true;
+  up_->write("secret");
+  EXPECT_TRUE(left.until([&] {
+    carry(to_client.get(), to_server.get());
+    return down_->closed;
+  }));
+  EXPECT_EQ(down_->received, "");
+  EXPECT_PRED2(has, down_->failure(), "DECRYPTION_FAILED_OR_BAD_RECORD_MAC");
+}
+
+// A client that only the library drives.
+class BareClient {
+public:
+  explicit BareClient(net::Fd socket)
+      : socket_(std::move(socket)), context_(SSL_CTX_new(TLS_client_method())),
+        ssl_(SSL_new(context_.get())) {
+    SSL_set_fd(ssl_.get(), socket_.get());
+    std::signal(SIGPIPE, SIG_IGN); // The library writes as it likes.
+  }
+  bool connected() { return SSL_connect(ssl_.get()) == 1; }
+  // Wants an answer, and does not wait for it.
+  bool changeKeys() {
+    return SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) == 1 &&
+           SSL_do_handshake(ssl_.get()) == 1;
+  }
+  void say(absl::string_view text) {
+    SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size()));
+  }
+
+private:
+  const net::Fd socket_;
+  const internal::SslCtxPtr context_;
+  const internal::SslPtr ssl_;
+};
+
+TEST_F(ContextTest, KeysCanBeChangedOnTheWay) {
+  makeContexts();
+  down_ = std::make_unique<EndForTest>();
+  down_->start(pair_.loop(), server_context_->accept(pair_.loop(), pair_.io(0)));
+  BareClient client(pair_.take(1));
+  EXPECT_TRUE(pair_.until([&] { return client.connected() && down_->connected; }));
+  EXPECT_TRUE(client.changeKeys());
+  client.say("behind it");
+  EXPECT_TRUE(pair_.until([&] { return down_->received == "behind it"; }));
+}
+
+TEST_F(ContextTest, WhoOnlyChangesKeysAndDoesNotListenIsClosed) {
+  makeContexts();
+  down_ = std::make_unique<EndForTest>();
+  down_->start(pair_.loop(), server_context_->accept(pair_.loop(), pair_.io(0)));
+  BareClient client(pair_.take(1));
+  EXPECT_TRUE(pair_.until([&] { return client.connected() && down_->connected; }));
+  EXPECT_TRUE(pair_.until([&] {
+    for (int i = 0; i < 100 && client.changeKeys(); i++) {
+    }
+    return down_->closed;
+  }));
+  EXPECT_PRED2(has, down_->failure(), "too many answers that nobody reads");
+}
+
+} // namespace
+} // namespace culvert::tls
