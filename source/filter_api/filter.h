@@ -106,6 +106,10 @@ public:
   // wait for resume().
   virtual Next onOpen() { return Next::kContinue; }
 
+  // The handshake with the peer is done: who it is, is known. Never called where there is none.
+  // Told to opened filters only; one that opens later sees that transport().open().
+  virtual void onHandshake() {}
+
   // Bytes from the peer. `end` comes once, with the last bytes or with none: the peer half-closed.
   // kContinue: what is left in `data` goes on to the next filter. kStop: it is kept, and comes
   // again in front of the next bytes, or goes on at resume(). Reading pauses when

@@ -225,6 +225,12 @@ Next Session::close(const CloseReason& reason, CloseMode mode) {
   return Next::kStop;
 }
 
+void Session::onConnected() {
+  for (size_t i = 0; i < opened_ && !transport_->closed(); i++) {
+    slots_[i].filter->onHandshake();
+  }
+}
+
 void Session::onClosed(const CloseReason& reason) {
   info_.end = loop().clock().now();
   info_.close_reason = reason;

@@ -74,6 +74,7 @@ private:
   };
 
   // net::ConnectionHandler
+  void onConnected() override;
   void onData(Buffer& data, bool end) override;
   void onWriteBlocked(bool blocked) override;
   void onClosed(const CloseReason& reason) override;

@@ -246,6 +246,39 @@ class Authenticated(TlsCase):
         self.assertTrue(self.passes(None))
 
 
+class AfterHandshake(TlsCase):
+    """What waits until it is known who the client is."""
+
+    def setUp(self):
+        super().setUp()
+        self.backend("A", A)
+
+    def test_the_host_is_dialled(self):
+        self.serve("valid/19-tls-terminate.yaml", lambda text: text.replace(
+            "          cluster: backend\n", "          cluster: backend\n          "
+            "upstream_connect_mode: ON_DOWNSTREAM_TLS_HANDSHAKE\n          "
+            "max_early_data_bytes: 8192\n", 1))
+        self.raw(b"GET / HTTP/1.1\r\n\r\n")
+        self.expect(listener={"ssl.connection_error": 1, "downstream_cx_active": 0},
+                    backend={"upstream_cx_total": 0})
+        self.say_hi_inside(self.shake())
+        self.expect(backend={"upstream_cx_total": 1})
+
+    def test_state_is_left(self):
+        self.serve("tls/mtls.yaml", lambda text: text.replace(
+            "      filters:\n", "      filters:\n      - name: envoy.filters.network."
+            "set_filter_state\n        typed_config:\n          \"@type\": type.googleapis.com/"
+            "envoy.extensions.filters.network.set_filter_state.v3.Config\n          "
+            "on_downstream_tls_handshake: [{object_key: envoy.string, format_string: "
+            "{text_format_source: {inline_string: \"%DOWNSTREAM_PEER_URI_SAN%\"}}}]\n").replace(
+                "            sni:", "            state: \"%FILTER_STATE(envoy.string:PLAIN)%\"\n"
+                "            sni:"))
+        tls = self.shake(who="client")
+        self.say_hi_inside(tls)
+        tls.close()
+        self.assertEqual(self.log()["state"], "spiffe://lab.test/ns/default/sa/client")
+
+
 def _without_names(text):
     """mtls.yaml, with clients that need no certificate and may have any name."""
     lines = text.replace("require_client_certificate: true", "require_client_certificate: false")

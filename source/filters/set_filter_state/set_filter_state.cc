@@ -30,6 +30,7 @@ using Values = std::vector<Value>;
 // One entry of a chain. Threads: made on main, then any worker.
 struct Config {
   Values on_open;
+  Values on_handshake; // Where there is none, as soon as the connection is open.
   Values on_first_bytes;
 };
 
@@ -42,11 +43,16 @@ public:
 
   Next onOpen() override {
     write(config_.on_open);
+    if (connection().transport().open()) {
+      onHandshake();
+    }
     if (config_.on_first_bytes.empty()) {
       bypass();
     }
     return Next::kContinue;
   }
+
+  void onHandshake() override { write(config_.on_handshake); }
 
   Next onData(Buffer&, bool) override {
     write(config_.on_first_bytes);
@@ -110,11 +116,17 @@ absl::StatusOr<std::shared_ptr<const Config>> makeConfig(const Proto& proto, Fac
   if (!on_open.ok()) {
     return on_open.status();
   }
+  auto on_handshake =
+      makeValues(proto.on_downstream_tls_handshake(), "on_downstream_tls_handshake");
+  if (!on_handshake.ok()) {
+    return on_handshake.status();
+  }
   auto on_first_bytes = makeValues(proto.on_downstream_data(), "on_downstream_data");
   if (!on_first_bytes.ok()) {
     return on_first_bytes.status();
   }
-  return std::make_shared<const Config>(Config{*std::move(on_open), *std::move(on_first_bytes)});
+  return std::make_shared<const Config>(
+      Config{*std::move(on_open), *std::move(on_handshake), *std::move(on_first_bytes)});
 }
 
 } // namespace

@@ -35,6 +35,18 @@ HashPolicy readHashPolicy(const Proto& proto) {
              : HashPolicy{HashPolicy::Kind::kFilterState, policy.filter_state().key()};
 }
 
+ConnectWhen
+connectWhen(envoy::extensions::filters::network::tcp_proxy::v3::UpstreamConnectMode mode) {
+  switch (mode) {
+  case envoy::extensions::filters::network::tcp_proxy::v3::ON_DOWNSTREAM_DATA:
+    return ConnectWhen::kAtFirstByte;
+  case envoy::extensions::filters::network::tcp_proxy::v3::ON_DOWNSTREAM_TLS_HANDSHAKE:
+    return ConnectWhen::kAfterHandshake;
+  default:
+    return ConnectWhen::kAtOnce;
+  }
+}
+
 } // namespace
 
 Stats::Stats(stats::Scope& scope)
@@ -95,10 +107,7 @@ absl::StatusOr<std::shared_ptr<const Config>> Config::create(const Proto& proto,
   if (proto.has_max_early_data_bytes()) {
     config->max_early_data_bytes = proto.max_early_data_bytes().value();
   }
-  if (proto.upstream_connect_mode() ==
-      envoy::extensions::filters::network::tcp_proxy::v3::ON_DOWNSTREAM_DATA) {
-    config->connect_when = ConnectWhen::kAtFirstByte;
-  }
+  config->connect_when = connectWhen(proto.upstream_connect_mode());
   if (absl::Status status = config->readLogOptions(proto, context); !status.ok()) {
     return status;
   }

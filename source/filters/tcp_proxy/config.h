@@ -39,7 +39,7 @@ struct Stats {
 };
 
 // When the upstream connection is begun.
-enum class ConnectWhen { kAtOnce, kAtFirstByte };
+enum class ConnectWhen { kAtOnce, kAfterHandshake, kAtFirstByte };
 
 // What connections have in common that shall reach the same host of a hashing cluster.
 struct HashPolicy {

@@ -59,6 +59,7 @@ public:
   ~TcpProxy() override;
 
   Next onOpen() override;
+  void onHandshake() override;
   Next onData(Buffer& data, bool end) override;
   void onWriteBlocked(bool blocked) override;
   void onClose(const CloseReason& reason) override;
@@ -152,10 +153,17 @@ Next TcpProxy::onOpen() {
     downstream_paused_ = true;
     connection().pauseReading();
   }
-  if (config_.connect_when == ConnectWhen::kAtOnce) {
+  if (config_.connect_when == ConnectWhen::kAtOnce ||
+      (config_.connect_when == ConnectWhen::kAfterHandshake && connection().transport().open())) {
     connect();
   }
   return Next::kContinue;
+}
+
+void TcpProxy::onHandshake() {
+  if (config_.connect_when == ConnectWhen::kAfterHandshake) {
+    connect();
+  }
 }
 
 // The one that a filter before this one named, else the configured one.
