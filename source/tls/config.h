@@ -49,6 +49,7 @@ struct ValidationConfig {
   std::vector<SanMatcher> sans; // Any of them will do.
   std::vector<Sha256> certificate_hashes;
   std::vector<Sha256> key_hashes;
+  bool match_server_name = false; // Instead of `sans`, where one is asked for.
   bool allow_expired = false;
   bool accept_untrusted = false;
   bool only_leaf_crl = false;

@@ -230,6 +230,29 @@ TEST_F(ContextTest, ClientVerifiesTheServer) {
   EXPECT_PRED2(has, down_->failure(), "268436504");
 }
 
+TEST_F(ContextTest, ServerMustBeWhoWasAskedFor) {
+  client_config_.validation = trusting(authority_);
+  client_config_.validation->sans = {uri("spiffe://other")};
+  client_config_.validation->match_server_name = true;
+  begin("lab.test");
+  expectConnected();
+  begin("other.test");
+  EXPECT_TRUE(pair_.until([&] { return up_->closed; }));
+  EXPECT_PRED2(has, up_->failure(), "SAN matcher, certificate SANs are [lab.test, ");
+  begin(); // Nobody was asked for: the other names count.
+  EXPECT_TRUE(pair_.until([&] { return up_->closed; }));
+}
+
+TEST_F(ContextTest, RefusedPeerIsStillKnown) {
+  wantMutual();
+  server_config_.validation->sans = {uri("spiffe://other")};
+  serverRefuses();
+  EXPECT_EQ(down_->info->peerSubject(), "CN=client");
+  EXPECT_EQ(down_->info->peerChain().size(), 1u);
+  EXPECT_FALSE(down_->info->peerCertificateValidated());
+  EXPECT_EQ(down_->info->facts().cipher, "ECDHE-ECDSA-AES128-GCM-SHA256");
+}
+
 TEST_F(ContextTest, NameChoosesTheCertificate) {
   server_config_.certificates = {
       certificateOf(authority_.issue({.common_name = "first", .sans = "DNS:first.test"})),

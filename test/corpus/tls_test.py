@@ -128,6 +128,9 @@ class Logged(TlsCase):
 
     def test_why_a_client_was_refused(self):
         self.refused("SSLV3_ALERT_CERTIFICATE_UNKNOWN", who="intruder")
+        line = self.log()
+        self.assertEqual((line["peer"], line["peer_uri"], line["issuer_sha256"]),
+                         ("CN=intruder,O=lab", "spiffe://lab.test/ns/default/sa/intruder", None))
         self.assertEqual(self.failure(1),
                          "TLS_error:|268435581:SSL_routines:OPENSSL_internal:"
                          "CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_SAN_matcher,_certificate_"
@@ -353,7 +356,7 @@ class Originate(TlsCase):
     def failed(self):
         self.ended(self.connect().end(), b"", "FIN")
         line = self.log()
-        self.assertEqual(line["flags"], "UF,URX")
+        self.assertEqual((line["flags"], line["version"], line["peer"]), ("UF,URX", None, None))
         self.expect(secure={"upstream_cx_connect_fail": 1, "ssl.handshake": 0})
         return line["failure"]
 
@@ -370,6 +373,20 @@ class Originate(TlsCase):
         self.serve("tls/originate.yaml", lambda text: text.replace("/ns/default/", "/ns/other/"))
         self.assertIn("verify_cert_failed:_SAN_matcher", self.failed())
         self.expect(secure={"ssl.fail_verify_san": 1})
+
+    def test_a_host_must_be_who_was_asked_for(self):
+        self.tls_backend(who="server2", require=False)
+        self.serve("tls/originate.yaml", lambda text: text.replace(
+            "        sni: e", "        auto_sni_san_validation: true\n        sni: e").replace(
+                "/ns/default/", "/ns/other/"))
+        self.assertIn("SANs_are_[second.lab.test]", self.failed())
+
+    def test_who_was_asked_for_may_have_any_other_name(self):
+        self.tls_backend()
+        self.serve("tls/originate.yaml", lambda text: text.replace(
+            "        sni: e", "        auto_sni_san_validation: true\n        sni: e").replace(
+                "/ns/default/", "/ns/other/"))
+        self.say_hi(b"TA\n")
 
     def test_a_host_without_tls_is_refused(self):
         self.backend("A", TA)

@@ -156,7 +156,17 @@ public:
     }
     culvert::tls::ClientConfig client = readClient(proto);
     const auto stats = Stats::create(context.tls->main(), *context.scope, "client");
-    const auto make = [client, stats](const ContextConfig& config) {
+    const bool by_server_name = proto.auto_sni_san_validation();
+    if (by_server_name && common.validation_context_type_case() ==
+                              CommonTlsContext::VALIDATION_CONTEXT_TYPE_NOT_SET) {
+      return absl::InvalidArgumentError(
+          "auto_sni_san_validation: 'auto_sni_san_validation' was configured without a validation "
+          "context");
+    }
+    const auto make = [client, stats, by_server_name](ContextConfig config) {
+      if (config.validation) {
+        config.validation->match_server_name = by_server_name;
+      }
       return Context::createClient(config, client, stats);
     };
     auto slot = addSlot(common, *context.tls, *context.secrets, stats, make);

@@ -227,7 +227,6 @@ void TcpProxy::onUpstreamFailed(ConnectFailure failure) {
   net::UpstreamInfo& info = *info_->upstream;
   connecting_ = false;
   info.failure_reason = upstream_->connection().io().failureReason();
-  info.tls = upstream_->connection().io().tlsInfo();
   LOG_CONNECTION(debug, filter, connection().id(), "attempt %d to reach %s failed: %s",
                  info.attempts, info.host->address.toString(),
                  info.failure_reason.empty() ? "connect timeout" : info.failure_reason);

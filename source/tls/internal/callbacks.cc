@@ -63,8 +63,12 @@ int Callbacks::verify(X509_STORE_CTX* chain, void* context) {
   const auto* const ssl = static_cast<const SSL*>(
       X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
   const auto& self = *static_cast<const Context*>(context);
-  internal::Verifier::Verdict verdict = self.verifier_->verify(*chain);
+  const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  internal::Verifier::Verdict verdict = self.verifier_->verify(*chain, name == nullptr ? "" : name);
   Session& session = Session::of(ssl);
+  if (!verdict.accepted) { // The library forgets it, and the log is to say who it was.
+    session.refused.reset(X509_chain_up_ref(X509_STORE_CTX_get0_untrusted(chain)));
+  }
   session.validated = verdict.validated;
   session.verify_detail = std::move(verdict.detail);
   return verdict.accepted ? 1 : 0;

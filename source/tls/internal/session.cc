@@ -57,8 +57,9 @@ net::TlsFacts Session::facts() const {
   net::TlsFacts facts;
   SSL* const ssl = ssl_.get();
   facts.version = SSL_get_version(ssl);
-  if (const SSL_CIPHER* const cipher = SSL_get_current_cipher(ssl)) {
-    facts.cipher = SSL_CIPHER_get_name(cipher);
+  const SSL_CIPHER* const cipher = SSL_get_current_cipher(ssl);
+  if (cipher != nullptr || SSL_get_pending_cipher(ssl) != nullptr) { // Agreed on, not yet in use.
+    facts.cipher = SSL_CIPHER_get_name(cipher == nullptr ? SSL_get_pending_cipher(ssl) : cipher);
   }
   facts.group = groupName(ssl);
   facts.session_id = sessionId(ssl);
@@ -79,17 +80,22 @@ const net::CertificateFacts* Session::keep(Kept& kept, X509* certificate) {
   return kept.get();
 }
 
-const net::CertificateFacts* Session::peer() const {
-  return keep(peer_, SSL_get0_peer_certificate(ssl_.get()));
+X509* Session::peerLeaf() const {
+  return refused == nullptr ? SSL_get0_peer_certificate(ssl_.get())
+                            : sk_X509_value(refused.get(), 0);
 }
+
+const net::CertificateFacts* Session::peer() const { return keep(peer_, peerLeaf()); }
 
 std::vector<net::CertificateFacts> Session::peerChain() const {
   std::vector<net::CertificateFacts> facts;
-  X509* const leaf = SSL_get0_peer_certificate(ssl_.get());
-  if (SSL_is_server(ssl_.get()) && leaf != nullptr) { // A server's chain comes without the leaf.
+  X509* const leaf = peerLeaf();
+  const bool without_leaf = SSL_is_server(ssl_.get()) && refused == nullptr; // As a server has it.
+  if (without_leaf && leaf != nullptr) {
     facts.push_back(factsOf(leaf));
   }
-  const STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl_.get());
+  const STACK_OF(X509)* const chain =
+      refused == nullptr ? SSL_get_peer_cert_chain(ssl_.get()) : refused.get();
   for (int i = 0; i < sk_X509_num(chain); i++) {
     facts.push_back(factsOf(sk_X509_value(chain, i)));
   }

@@ -33,6 +33,8 @@ public:
   // Why the peer's certificate was not accepted.
   std::string verify_detail;
   bool validated = false;
+  // What the peer sent, its own certificate first, when that was not accepted.
+  ChainPtr refused;
 
   net::TlsFacts facts() const override;
   const net::CertificateFacts* peer() const override;
@@ -43,6 +45,7 @@ public:
 
 private:
   using Kept = std::unique_ptr<const net::CertificateFacts>;
+  X509* peerLeaf() const;
   static const net::CertificateFacts* keep(Kept& kept, X509* certificate);
 
   const std::shared_ptr<const Context> context_; // Outlives the library's state.

@@ -104,7 +104,7 @@ absl::Status Verifier::checkNeedsRoots() const {
         absl::StrCat(config_.path, ".crl"),
         absl::StrCat("Failed to load CRL from ", config_.crl->name, " without trusted CA"));
   }
-  if (!config_.sans.empty()) {
+  if (!config_.sans.empty() || config_.match_server_name) {
     return errorAt(absl::StrCat(config_.path, ".match_typed_subject_alt_names"),
                    "SAN-based verification of peer certificates without trusted CA is insecure "
                    "and not allowed");
@@ -116,7 +116,7 @@ absl::Status Verifier::checkNeedsRoots() const {
   return absl::OkStatus();
 }
 
-Verifier::Verdict Verifier::verify(X509_STORE_CTX& chain) const {
+Verifier::Verdict Verifier::verify(X509_STORE_CTX& chain, absl::string_view server_name) const {
   bool trusted = true;
   if (config_.trusted_ca || config_.system_roots) {
     trusted = X509_verify_cert(&chain) > 0;
@@ -132,15 +132,15 @@ Verifier::Verdict Verifier::verify(X509_STORE_CTX& chain) const {
     }
   }
   X509* const leaf = X509_STORE_CTX_get0_cert(&chain);
-  Verdict verdict = verifyLeaf(*leaf);
+  Verdict verdict = verifyLeaf(*leaf, server_name);
   verdict.validated = verdict.accepted && trusted && asksForCertificate();
   verdict.accepted |= config_.accept_untrusted;
   X509_STORE_CTX_set_error(&chain, verdict.validated ? X509_V_OK : kUnknownError);
   return verdict;
 }
 
-Verifier::Verdict Verifier::verifyLeaf(X509& leaf) const {
-  if (!config_.sans.empty() && !namesMatch(leaf)) {
+Verifier::Verdict Verifier::verifyLeaf(X509& leaf, absl::string_view server_name) const {
+  if (!namesMatch(leaf, server_name)) {
     stats_.fail_verify_san.add();
     return {false, false,
             absl::StrCat("verify cert failed: SAN matcher, certificate SANs are [",
@@ -153,12 +153,13 @@ Verifier::Verdict Verifier::verifyLeaf(X509& leaf) const {
   return {true, true, {}};
 }
 
-bool Verifier::namesMatch(X509& leaf) const {
-  bool matched = false;
+bool Verifier::namesMatch(X509& leaf, absl::string_view server_name) const {
+  const bool by_server_name = config_.match_server_name && !server_name.empty();
+  bool matched = config_.sans.empty() && !by_server_name;
   forEachSan(&leaf, [&](SanType type, const std::string& text) {
-    matched =
-        matched || std::any_of(config_.sans.begin(), config_.sans.end(),
-                               [&](const SanMatcher& san) { return san.matches(type, text); });
+    const auto matches = [&](const SanMatcher& san) { return san.matches(type, text); };
+    matched |= by_server_name ? type == SanType::kDns && dnsNameCovers(text, server_name)
+                              : std::any_of(config_.sans.begin(), config_.sans.end(), matches);
   });
   return matched;
 }

@@ -31,7 +31,8 @@ public:
   // Whether there is something that no connection without a certificate can pass.
   bool requiresCertificate() const;
   // Sets the error of `chain`, which chooses the alert.
-  Verdict verify(X509_STORE_CTX& chain) const;
+  // `server_name` is what a client asked for.
+  Verdict verify(X509_STORE_CTX& chain, absl::string_view server_name) const;
 
 private:
   Verifier(const std::optional<ValidationConfig>& config, Stats& stats)
@@ -39,8 +40,8 @@ private:
   absl::Status loadRoots(SSL_CTX& context) const;
   absl::Status loadCrl(X509_STORE& store) const;
   absl::Status checkNeedsRoots() const;
-  Verdict verifyLeaf(X509& leaf) const;
-  bool namesMatch(X509& leaf) const;
+  Verdict verifyLeaf(X509& leaf, absl::string_view server_name) const;
+  bool namesMatch(X509& leaf, absl::string_view server_name) const;
   bool digestsMatch(X509& leaf) const;
 
   const ValidationConfig config_;
