@@ -289,7 +289,9 @@ class Storm(DynamicCase):
                 if ending.how != "FIN" or ending.data[1:] != b"\nhi":
                     self._failures.append(ending)
             except OSError as problem:
-                self._failures.append(problem)
+                self._failures.append(str(problem))
+            if self._failures:
+                return
 
     def _update(self, choose, i):
         """One update; whether it may be taken."""
