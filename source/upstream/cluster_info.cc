@@ -11,9 +11,9 @@ ClusterInfoPtr makeClusterInfo(event::Loop& main, ClusterConfig config, stats::S
   std::unique_ptr<stats::Scope> scope = parent.scope(absl::StrCat("cluster.", config.statName()));
   auto info = std::make_unique<ClusterInfo>(std::move(config), std::move(scope));
   return ClusterInfoPtr(info.release(), [&main](ClusterInfo* last) {
-    const std::shared_ptr<ClusterInfo> owned(last);
-    if (!main.isCurrent()) {
-      main.post([owned] { static_cast<void>(owned); });
+    std::shared_ptr<ClusterInfo> owned(last);
+    if (!main.isCurrent()) { // Moved, for main must be the last to hold it.
+      main.post([owned = std::move(owned)] { static_cast<void>(owned); });
     }
   });
 }
