@@ -254,7 +254,9 @@ TEST_F(ClusterProtoTest, AClusterTypeIsFoundByItsMessageOrItsName) {
   EXPECT_EQ(error("cluster_type { name: 'nope' }"),
             "cluster_type: Didn't find a registered cluster factory implementation for name: "
             "'nope'");
-  EXPECT_EQ(error("type: EDS"), "type: EDS clusters are not built in");
+  EXPECT_EQ(error("type: ORIGINAL_DST"), "type: ORIGINAL_DST clusters are not built in");
+  EXPECT_EQ(error("type: EDS"),
+            "eds_cluster_config.eds_config: cannot create an EDS cluster without an EDS config");
 }
 
 TEST_F(ClusterProtoTest, AGrpcCheckNeedsHttp2) {
