@@ -345,7 +345,10 @@ void Server::watchOverload() {
                           }
                         },
                         [this](double share) { cap_->setRejected(share); }},
-      [] { return memoryUse().allocated; });
+      [] {
+        const MemoryUse use = memoryUse(); // Of some allocators only the whole is known.
+        return use.allocated > 0 ? use.allocated : use.total_physical_bytes;
+      });
 }
 
 void Server::warnOfNoLimit() {
