@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which fields of Envoy's API this proxy honours: envoy-compat section A as data.
 #include "source/config/internal/tls_support.h"
+#include "source/config/internal/transport_support.h"
 #include "source/config/support.h"
 
 namespace culvert::config {
@@ -90,7 +91,6 @@ constexpr absl::string_view kResolver = "names are resolved by the resolver that
 constexpr absl::string_view kHttp = "it is about HTTP";
 constexpr absl::string_view kAboutRequests =
     "a connection has no requests: not supported by RBAC network filter";
-constexpr absl::string_view kNoSharing = "nothing behind the upstream connection reads it";
 constexpr absl::string_view kTuning = "it only tunes Envoy's own machinery";
 constexpr absl::string_view kOneProtocol = "it is for UDP, QUIC or API listeners";
 
@@ -178,16 +178,17 @@ constexpr FieldSupport kListenerFields[] = {
      "tcp_fast_open_queue_length traffic_direction connection_balance_config reuse_port "
      "enable_reuse_port access_log tcp_backlog_size max_connections_to_accept_per_socket_event "
      "bind_to_port deprecated_v1 use_original_dst ignore_global_conn_limit bypass_overload_manager "
-     "tcp_keepalive",
+     "tcp_keepalive internal_listener",
      ""},
     {kListener, kIgnored, "stats_matcher", "every statistic of a listener is kept"},
     {kListener, kNotYet, "filter_chain_matcher", "matcher trees"},
-    {kListener, kNotYet, "internal_listener", "internal listeners"},
     {kListener, kNotYet, "per_connection_buffer_high_watermark_timeout",
      "closing connections that stay above their watermark"},
     {kListener, kRefused, "udp_listener_config api_listener fcds_config", kOneProtocol},
     {kListener, kRefused, "enable_mptcp", "there is no multipath TCP"},
     {"envoy.config.listener.v3.Listener.DeprecatedV1", kHonoured, "bind_to_port", ""},
+    {"envoy.config.listener.v3.Listener.InternalListenerConfig", kHonoured, "*", ""},
+    {"envoy.extensions.bootstrap.internal_listener.v3.InternalListener", kHonoured, "*", ""},
     {kBalance, kHonoured, "exact_balance", ""},
     {kBalance, kRefused, "extend_balance cpu_locality_balance", "exact_balance is the only one"},
     {"envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance", kHonoured, "*", ""},
@@ -212,8 +213,8 @@ constexpr FieldSupport kListenerFields[] = {
 };
 
 constexpr FieldSupport kCoreFields[] = {
-    {kAddress, kHonoured, "socket_address pipe", ""},
-    {kAddress, kNotYet, "envoy_internal_address", "internal listeners"},
+    {kAddress, kHonoured, "socket_address pipe envoy_internal_address", ""},
+    {"envoy.config.core.v3.EnvoyInternalAddress", kHonoured, "*", ""},
     {kSocketAddress, kHonoured, "protocol address port_value", ""},
     {kSocketAddress, kNotYet, "ipv4_compat", "IPv4 clients of IPv6 listeners"},
     {kSocketAddress, kRefused, "named_port",
@@ -528,10 +529,6 @@ constexpr ValueSupport kValues[] = {
     {"envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.san_type", "OTHER_NAME",
      kRefused, kOtherNames},
     {"envoy.config.core.v3.SocketAddress.protocol", "UDP", kRefused, "this is a TCP proxy"},
-    {"envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.shared_with_upstream",
-     "ONCE", kIgnored, kNoSharing},
-    {"envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue.shared_with_upstream",
-     "TRANSITIVE", kIgnored, kNoSharing},
     {"envoy.config.core.v3.HealthCheck.HttpHealthCheck.codec_client_type", "HTTP3", kRefused,
      "there is no QUIC"},
     {"envoy.config.cluster.v3.Cluster.type", "ORIGINAL_DST", kNotYet, "ORIGINAL_DST clusters"},
@@ -543,7 +540,8 @@ constexpr ValueSupport kValues[] = {
 
 absl::Span<const absl::Span<const FieldSupport>> fieldSupport() {
   static const absl::Span<const FieldSupport> tables[] = {
-      kBootstrapFields, kListenerFields, kCoreFields, kClusterFields, kFilterFields, tlsFields(),
+      kBootstrapFields, kListenerFields, kCoreFields,      kClusterFields,
+      kFilterFields,    tlsFields(),     kTransportFields,
   };
   return tables;
 }

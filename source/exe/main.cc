@@ -13,6 +13,7 @@
 #include "source/config/problems.h"
 #include "source/config/tls/tls_factories.h"
 #include "source/registry/registry.h"
+#include "source/server/bootstrap_extensions.h"
 #include "source/server/options.h"
 #include "source/server/server.h"
 #include "source/server/startup_log.h"
@@ -86,6 +87,7 @@ int main(std::vector<std::string> arguments) {
   access_log::registerAccessLoggers(registry);
   upstream::registerBuiltIn(registry);
   config::tls::registerTls(registry);
+  server::registerBootstrapExtensions(registry);
   registerAll(registry);
   return run(options, registry);
 }

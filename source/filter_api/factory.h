@@ -48,6 +48,9 @@ struct FactoryContext {
   // Of the server; null where no transport socket is made.
   tls::Contexts* tls = nullptr;
   config::tls::Secrets* secrets = nullptr;
+  // What waits in each direction of a connection to an internal listener at most; 0: there may be
+  // none.
+  size_t internal_buffer_bytes = 0;
 };
 
 // One filter of one chain as configured: makes that filter for each connection.

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/filter_api/listener_stage.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 namespace culvert {
 
-ListenerStage::ListenerStage(event::Loop& loop, net::Fd fd, ConnectionInfo info,
-                             const ListenerFilterUses& filters, StageOwner& owner)
-    : loop_(loop), fd_(std::move(fd)), info_(std::move(info)), filters_(filters), owner_(owner),
+ListenerStage::ListenerStage(event::Loop& loop, std::unique_ptr<net::AcceptedIo> io,
+                             ConnectionInfo info, const ListenerFilterUses& filters,
+                             StageOwner& owner)
+    : loop_(loop), io_(std::move(io)), info_(std::move(info)), filters_(filters), owner_(owner),
       was_restored_(info_.local_restored) {}
 
 ListenerStage::~ListenerStage() = default;
-
-ListenerStage::Waiting::Waiting(ListenerStage& stage, event::Loop& loop)
-    : events(loop, stage.fd_.get(), event::FdEvents::Callback::to<&ListenerStage::onReady>(&stage)),
-      timer(loop, event::Timer::Callback::to<&ListenerStage::onTimeout>(&stage)) {}
 
 std::optional<StageEnd> ListenerStage::run() {
   for (; next_ < filters_.size(); next_++) {
@@ -54,11 +47,10 @@ ListenerStage::Look ListenerStage::look() {
   bool peer_ended = false;
   for (;;) {
     const size_t limit = std::min(filter_->maxBytes(), scratch.size());
-    const ssize_t got = ::recv(fd_.get(), scratch.data(), limit, MSG_PEEK);
-    if (got <= 0) {
-      return {Verdict::kWait, endOf(got)};
+    const auto [status, bytes] = io_->peek(scratch.subspan(0, limit));
+    if (bytes == 0) {
+      return {Verdict::kWait, endOf(status)};
     }
-    const size_t bytes = static_cast<size_t>(got);
     heard_ = true;
     dropped_ = false;
     const Verdict verdict = filter_->onData({scratch.data(), bytes});
@@ -73,7 +65,7 @@ ListenerStage::Look ListenerStage::look() {
       return {Verdict::kClose, std::nullopt};
     }
     // Unread bytes hide the peer's end from a peek. What came with the end is looked at once more.
-    if (std::exchange(peer_ended, peerEnded())) {
+    if (std::exchange(peer_ended, io_->peerEnded())) {
       return {Verdict::kWait, StageEnd::kPeerClosed};
     }
     if (!peer_ended) {
@@ -83,40 +75,37 @@ ListenerStage::Look ListenerStage::look() {
 }
 
 // What a peek that brought no bytes means for the stage.
-std::optional<StageEnd> ListenerStage::endOf(ssize_t got) {
-  if (got == 0) {
+std::optional<StageEnd> ListenerStage::endOf(net::IoStatus status) {
+  switch (status) {
+  case net::IoStatus::kEnd:
     return StageEnd::kPeerClosed;
-  }
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+  case net::IoStatus::kReset:
+    return StageEnd::kPeerReset;
+  default:
     return std::nullopt;
   }
-  return StageEnd::kPeerReset;
-}
-
-bool ListenerStage::peerEnded() const {
-  pollfd peer = {fd_.get(), POLLRDHUP, 0};
-  return ::poll(&peer, 1, 0) == 1;
 }
 
 // Into a buffer of its own: the bytes that onData looks at lie in the loop's.
 void ListenerStage::drop(size_t bytes) {
   char dropped[1024];
   while (bytes > 0) {
-    const ssize_t got = ::recv(fd_.get(), dropped, std::min(bytes, sizeof(dropped)), 0);
-    if (got <= 0) {
+    const size_t got = io_->read({dropped, std::min(bytes, sizeof(dropped))}).bytes;
+    if (got == 0) {
       break; // They were peeked, so only a reset comes between; the next look finds it.
     }
-    bytes -= static_cast<size_t>(got);
+    bytes -= got;
   }
   dropped_ = true;
 }
 
 // Bytes stay unread, so their mere presence must not wake the loop: only changes do.
 void ListenerStage::wait(std::optional<base::Duration> timeout) {
-  waiting_ = std::make_unique<Waiting>(*this, loop_);
-  waiting_->events.setRead(event::FdEvents::ReadInterest::kPeer);
+  io_->setReadyCallback(net::Io::ReadyCallback::to<&ListenerStage::onReady>(this));
+  io_->setRead(event::FdEvents::ReadInterest::kPeer);
   if (timeout.has_value()) {
-    waiting_->timer.arm(*timeout);
+    timer_.emplace(loop_, event::Timer::Callback::to<&ListenerStage::onTimeout>(this));
+    timer_->arm(*timeout);
   }
 }
 
@@ -129,13 +118,18 @@ void ListenerStage::onReady(uint32_t) {
 void ListenerStage::onTimeout() { finish(StageEnd::kTimedOut); }
 
 void ListenerStage::finish(StageEnd end) {
-  waiting_.reset(); // Before the descriptor goes.
+  timer_.reset();
   owner_.onStageEnd(*this, end);
 }
 
-net::Fd ListenerStage::takeFd() {
-  waiting_.reset();
-  return std::move(fd_);
+// What it reported to is gone with the stage, so nothing is to be reported until it has a new
+// place.
+std::unique_ptr<net::AcceptedIo> ListenerStage::takeIo() {
+  timer_.reset();
+  if (io_ != nullptr) {
+    io_->setRead(event::FdEvents::ReadInterest::kNone);
+  }
+  return std::move(io_);
 }
 
 } // namespace culvert

@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "source/base/intrusive_list.h"
-#include "source/event/fd_events.h"
 #include "source/event/timer_heap.h"
 #include "source/filter_api/listener_filter.h"
-#include "source/net/socket.h"
+#include "source/net/io.h"
 
 namespace culvert {
 
@@ -50,7 +49,7 @@ class ListenerStage final : public AcceptedConnection,
                             public event::Deferred,
                             public base::ListNode<ListenerStage> {
 public:
-  ListenerStage(event::Loop& loop, net::Fd fd, ConnectionInfo info,
+  ListenerStage(event::Loop& loop, std::unique_ptr<net::AcceptedIo> io, ConnectionInfo info,
                 const ListenerFilterUses& filters, StageOwner& owner);
   ~ListenerStage() override;
 
@@ -62,7 +61,7 @@ public:
   // AcceptedConnection
   ConnectionInfo& info() override { return info_; }
   Detected& detected() override { return detected_; }
-  int fd() const override { return fd_.get(); }
+  int fd() const override { return io_->plainFd(); }
   void drop(size_t bytes) override;
 
   // The filter that waits, and whether the peer has said anything at all; after kTimedOut.
@@ -73,14 +72,9 @@ public:
   bool restoredHere() const { return info_.local_restored && !was_restored_; }
 
   // The connection leaves the stage.
-  net::Fd takeFd();
+  std::unique_ptr<net::AcceptedIo> takeIo();
 
 private:
-  struct Waiting {
-    Waiting(ListenerStage& stage, event::Loop& loop);
-    event::FdEvents events;
-    event::Timer timer;
-  };
   // What looking at the peer's bytes led to: the filter's verdict, or the end.
   struct Look {
     Verdict verdict;
@@ -89,20 +83,19 @@ private:
 
   Verdict begin();
   Look look();
-  static std::optional<StageEnd> endOf(ssize_t got);
-  bool peerEnded() const;
+  static std::optional<StageEnd> endOf(net::IoStatus status);
   void onReady(uint32_t readiness);
   void onTimeout();
   void finish(StageEnd end);
 
   event::Loop& loop_;
-  net::Fd fd_;
+  std::unique_ptr<net::AcceptedIo> io_;
   ConnectionInfo info_;
   Detected detected_;
   const ListenerFilterUses& filters_;
   StageOwner& owner_;
   std::unique_ptr<ListenerFilter> filter_; // filters_[next_]'s, once it was asked.
-  std::unique_ptr<Waiting> waiting_;
+  std::optional<event::Timer> timer_;      // While it waits.
   const bool was_restored_;
   size_t next_ = 0;
   bool heard_ = false;

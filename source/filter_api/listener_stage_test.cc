@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "source/event/simulated_clock.h"
+#include "source/net/socket_io.h"
 #include "test/kit/peer.h"
 
 namespace culvert {
@@ -69,8 +70,9 @@ protected:
     ConnectionInfo info;
     info.local = net::Address::localOf(sockets.ours.get());
     StageOwner& owner = *this;
-    stage_ = std::make_unique<ListenerStage>(loop_, std::move(sockets.ours), std::move(info),
-                                             filters_, owner);
+    stage_ = std::make_unique<ListenerStage>(
+        loop_, std::make_unique<net::SocketIo>(loop_, std::move(sockets.ours), false),
+        std::move(info), filters_, owner);
     end_ = stage_->run();
     if (!end_.has_value()) {
       stage_->wait(timeout);
@@ -81,9 +83,9 @@ protected:
     test::settle(loop_);
   }
   std::string left() {
-    test::Peer reader(stage_->takeFd());
-    reader.take();
-    return reader.received();
+    char bytes[64];
+    const auto io = stage_->takeIo();
+    return std::string(bytes, io->read(absl::MakeSpan(bytes)).bytes);
   }
 
   event::SimulatedClock clock_;

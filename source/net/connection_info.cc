@@ -5,23 +5,41 @@
 
 namespace culvert::net {
 
-void FilterState::set(absl::string_view key, std::shared_ptr<Object> object) {
-  for (auto& entry : entries_) {
-    if (entry.first == key) {
-      entry.second = std::move(object);
+void FilterState::set(absl::string_view key, std::shared_ptr<Object> object, Sharing sharing) {
+  for (Entry& entry : entries_) {
+    if (entry.key == key) {
+      entry.object = std::move(object);
+      entry.sharing = sharing;
       return;
     }
   }
-  entries_.emplace_back(std::string(key), std::move(object));
+  entries_.push_back({std::string(key), std::move(object), sharing});
 }
 
 const FilterState::Object* FilterState::find(absl::string_view key) const {
-  for (const auto& entry : entries_) {
-    if (entry.first == key) {
-      return entry.second.get();
+  for (const Entry& entry : entries_) {
+    if (entry.key == key) {
+      return entry.object.get();
     }
   }
   return nullptr;
+}
+
+std::unique_ptr<FilterState> FilterState::shared() const {
+  std::unique_ptr<FilterState> shared;
+  for (const Entry& entry : entries_) {
+    if (entry.sharing == Sharing::kNone) {
+      continue;
+    }
+    if (shared == nullptr) {
+      shared = std::make_unique<FilterState>();
+    }
+    shared->entries_.push_back(entry);
+    if (entry.sharing == Sharing::kOnce) {
+      shared->entries_.back().sharing = Sharing::kNone;
+    }
+  }
+  return shared;
 }
 
 std::optional<std::string> AddressState::field(absl::string_view name) const {

@@ -55,15 +55,26 @@ public:
     }
   };
 
+  // Whether connections to internal listeners that carry this one on get the object, too.
+  enum class Sharing : uint8_t { kNone, kOnce, kTransitive };
+
   // Replaces what was there.
-  void set(absl::string_view key, std::shared_ptr<Object> object);
+  void set(absl::string_view key, std::shared_ptr<Object> object, Sharing sharing = Sharing::kNone);
   const Object* find(absl::string_view key) const;
   template <class T> const T* find(absl::string_view key) const {
     return dynamic_cast<const T*>(find(key));
   }
+  // What is shared, as the connection that gets it has it. Null when there is nothing.
+  std::unique_ptr<FilterState> shared() const;
 
 private:
-  std::vector<std::pair<std::string, std::shared_ptr<Object>>> entries_;
+  struct Entry {
+    std::string key;
+    std::shared_ptr<Object> object;
+    Sharing sharing;
+  };
+
+  std::vector<Entry> entries_;
 };
 
 // A FilterState object that is just a string.

@@ -35,6 +35,21 @@ TEST(FilterState, ReplacesWhatWasThere) {
   EXPECT_EQ(state.find("a")->serialize(), "7");
 }
 
+TEST(FilterState, IsSharedOnceOrOnAndOn) {
+  using Sharing = FilterState::Sharing;
+  FilterState state;
+  state.set("mine", std::make_shared<StringState>("a"));
+  EXPECT_EQ(state.shared(), nullptr);
+  state.set("once", std::make_shared<StringState>("b"), Sharing::kOnce);
+  state.set("on", std::make_shared<StringState>("c"), Sharing::kTransitive);
+  const std::unique_ptr<FilterState> next = state.shared();
+  EXPECT_EQ(next->find("mine"), nullptr);
+  EXPECT_EQ(next->find("once")->serialize(), "b");
+  const std::unique_ptr<FilterState> after = next->shared();
+  EXPECT_EQ(after->find("once"), nullptr);
+  EXPECT_EQ(after->find("on")->serialize(), "c");
+}
+
 TEST(ConnectionInfo, HasNoUpstreamAndNoStateUntilSomebodyAsks) {
   ConnectionInfo info;
   EXPECT_EQ(info.upstream, nullptr);

@@ -67,4 +67,13 @@ public:
   virtual std::shared_ptr<const TlsInfo> tlsInfo() const { return nullptr; }
 };
 
+// A transport that was accepted and can be looked at before anything of it is read.
+class AcceptedIo : public Io {
+public:
+  // As read(), but the bytes stay.
+  virtual IoResult peek(absl::Span<char> into) = 0;
+  // Whether the peer sends no more, though what it sent may not have been read yet.
+  virtual bool peerEnded() const = 0;
+};
+
 } // namespace culvert::net

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,10 +67,13 @@ struct ListenOptions {
 // A listening, non-blocking stream socket. Errors: "cannot bind 'ADDRESS': REASON", as Envoy says.
 absl::StatusOr<Fd> listenOn(const Address& address, const ListenOptions& options);
 
+struct Passed;
+
 struct ConnectOptions {
   std::optional<Address> source; // Bound before connecting.
   bool freebind = false;
   std::vector<SocketOption> options;
+  std::shared_ptr<Passed> passed; // To an internal listener. Mostly null.
 };
 
 // A non-blocking stream socket that has begun to connect. Errors, in Envoy's words:

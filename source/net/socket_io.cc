@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/net/socket_io.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -32,8 +33,10 @@ IoResult SocketIo::open() {
   return {IoStatus::kOk};
 }
 
-IoResult SocketIo::read(absl::Span<char> into) {
-  const ssize_t got = ::recv(fd_.get(), into.data(), into.size(), 0);
+IoResult SocketIo::read(absl::Span<char> into) { return receive(into, 0); }
+
+IoResult SocketIo::receive(absl::Span<char> into, int flags) {
+  const ssize_t got = ::recv(fd_.get(), into.data(), into.size(), flags);
   if (got > 0) {
     return {IoStatus::kOk, static_cast<size_t>(got)};
   }
@@ -87,6 +90,11 @@ bool SocketIo::peerReset() {
     error_ = static_cast<uint16_t>(error);
   }
   return error != 0;
+}
+
+bool SocketIo::peerEnded() const {
+  pollfd peer = {fd_.get(), POLLRDHUP, 0};
+  return ::poll(&peer, 1, 0) == 1;
 }
 
 std::string SocketIo::failureReason() const {

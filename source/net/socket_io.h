@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/socket.h>
+
 #include <string>
 
 #include "source/net/io.h"
@@ -9,7 +11,7 @@
 namespace culvert::net {
 
 // The raw_buffer transport: a TCP or unix stream socket as it is. Threads: the loop's.
-class SocketIo final : public Io {
+class SocketIo final : public AcceptedIo {
 public:
   // `connecting`: the socket has begun to connect; otherwise it was accepted.
   SocketIo(event::Loop& loop, Fd fd, bool connecting);
@@ -28,8 +30,12 @@ public:
   int plainFd() const override { return fd_.get(); }
   std::string failureReason() const override;
   Address localAddress() const override { return Address::localOf(fd_.get()); }
+  IoResult peek(absl::Span<char> into) override { return receive(into, MSG_PEEK); }
+  bool peerEnded() const override;
 
 private:
+  IoResult receive(absl::Span<char> into, int flags);
+
   Fd fd_;
   uint16_t error_ = 0; // The errno of what failed.
   bool connecting_;

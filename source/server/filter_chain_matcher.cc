@@ -55,10 +55,15 @@ Values prefixKeys(const std::vector<net::Cidr>& ranges) {
   return keys;
 }
 
+// Pipes and internal addresses count as 255.255.255.255, as in Envoy.
+absl::string_view ipOf(const net::Address& address) {
+  return address.isIp() ? address.ipBytes() : absl::string_view("\xff\xff\xff\xff");
+}
+
 // Clears the address's bits from the end, length by length of those that are there.
 const Node* bestPrefix(const Node& node, const net::Address& address) {
   char key[kIpBytesMax + 1];
-  const absl::string_view ip = address.ipBytes();
+  const absl::string_view ip = ipOf(address);
   std::memcpy(key, ip.data(), ip.size());
   size_t cleared_from = ip.size() * 8;
   for (const uint8_t bits : node.prefix_bits) {
@@ -105,7 +110,11 @@ const Node* bestProtocol(const Node& node, const ChainQuery& query) {
   return nullptr;
 }
 
+// A peer inside the process counts as external: it stands for one outside.
 bool isLocal(const ChainQuery& query) {
+  if (query.source.kind() == net::Address::Kind::kInternal) {
+    return false;
+  }
   static constexpr char kV4[] = {127, 0, 0, 1};
   static constexpr char kV6[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
   const absl::string_view source = query.source.ipBytes();

@@ -47,7 +47,9 @@ protected:
       matcher_ = *FilterChainMatcher::create(chains_, default_);
     }
     const auto address = [](const std::string& text, uint16_t port) {
-      return text[0] == '/' ? *net::Address::pipe(text) : *net::Address::parseIp(text, port);
+      return text == "internal" ? net::Address::internal("inner", "x")
+             : text[0] == '/'   ? *net::Address::pipe(text)
+                                : *net::Address::parseIp(text, port);
     };
     const net::Address to = address(query.to, query.port);
     const net::Address from = address(query.from, query.from_port);
@@ -71,6 +73,19 @@ TEST_F(FilterChainMatcherTest, TakesTheOnlyChain) {
   add("only", {});
   EXPECT_EQ(find({}), "only");
   EXPECT_EQ(find({.to = "/run/x", .from = "/run/y"}), "only");
+}
+
+TEST_F(FilterChainMatcherTest, WhatIsNoIpAddressIsInTheLargestRangeOnly) {
+  add("any v4", {.prefix_ranges = {cidr("0.0.0.0", 0)}});
+  add("10", {.prefix_ranges = {cidr("10.0.0.0", 8)}});
+  EXPECT_EQ(find({.to = "/run/x", .from = "/run/y"}), "any v4");
+  EXPECT_EQ(find({.to = "internal", .from = "internal"}), "any v4");
+}
+
+TEST_F(FilterChainMatcherTest, InternalPeersAreExternal) {
+  add("external", {.source_type = SourceType::kExternal});
+  EXPECT_EQ(find({.to = "internal", .from = "internal"}), "external");
+  EXPECT_EQ(find({.to = "/run/x", .from = "/run/y"}), "-");
 }
 
 TEST_F(FilterChainMatcherTest, FindsNothingWithoutChains) { EXPECT_EQ(find({}), "-"); }

@@ -61,6 +61,11 @@ public:
   const FilterChainMatcher& matcher() const { return *matcher_; }
   ListenerStats& stats() { return stats_; }
 
+  // Whether its connections count towards the process's limit: internal ones came in elsewhere.
+  bool countsForProcess() const {
+    return !config_.ignore_global_connection_limit && config_.internal_buffer_bytes == 0;
+  }
+
   // Counts one more connection of `worker`, unless that would be above the runtime's limit.
   bool tryAdd(uint32_t worker);
   // Counts one that another listener handed over, whatever the limit.

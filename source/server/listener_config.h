@@ -61,7 +61,9 @@ struct ListenerConfig : net::ListenerDescription {
   std::optional<base::Duration> listener_filters_timeout; // Nothing: they wait for ever.
   bool continue_on_listener_filters_timeout = false;
   bool use_original_dst = false; // Hand over to the listener of the restored address.
-  bool bind_to_port = true;      // Otherwise connections only come from other listeners.
+  // More than 0: it is internal, and this is what waits in each direction of its connections.
+  size_t internal_buffer_bytes = 0;
+  bool bind_to_port = true; // Otherwise connections only come from other listeners.
   std::vector<FilterChainPtr> filter_chains;
   FilterChainPtr default_filter_chain; // May be null.
   access_log::Loggers access_logs;
@@ -77,8 +79,11 @@ struct ListenerConfig : net::ListenerDescription {
 
   // What its statistics begin with.
   std::string statPrefix() const {
-    const bool by_address = stat_prefix.empty() && !addresses.empty();
-    return absl::StrCat("listener.", by_address ? addresses.front().toString() : stat_prefix);
+    if (!stat_prefix.empty() || addresses.empty()) {
+      return absl::StrCat("listener.", stat_prefix);
+    }
+    return internal_buffer_bytes > 0 ? absl::StrCat("listener.envoy_internal_", name)
+                                     : absl::StrCat("listener.", addresses.front().toString());
   }
 };
 

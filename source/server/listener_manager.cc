@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -439,7 +440,14 @@ std::vector<ListenerManager::Info> ListenerManager::draining() const {
 
 bool ListenerManager::serves(const std::string& listener, const net::Address& address) const {
   for (const auto& entry : entries_) {
-    if (entry->listener->config().name != listener || !entry->listener->config().bind_to_port) {
+    const ListenerConfig& config = entry->listener->config();
+    if (config.name != listener) {
+      continue;
+    }
+    if (config.internal_buffer_bytes > 0 && address.kind() == net::Address::Kind::kInternal) {
+      return absl::StartsWith(address.path(), config.name + "/");
+    }
+    if (!config.bind_to_port) {
       continue;
     }
     for (const net::Address& mine : entry->addresses) {

@@ -17,6 +17,7 @@
 #include "source/base/random.h"
 #include "source/config/bootstrap_parts.h"
 #include "source/config/validate.h"
+#include "source/server/internal_listener_proto.h"
 #include "source/server/listener_filters_proto.h"
 
 namespace culvert::server {
@@ -305,6 +306,11 @@ void readAccessLogs(const listener::Listener& proto, absl::string_view path,
 
 std::optional<net::Address> readAddress(const core::Address& proto, absl::string_view path,
                                         Problems& problems) {
+  if (proto.has_envoy_internal_address()) {
+    problems.error(at(path, "envoy_internal_address"), "nobody outside could connect to it",
+                   "use internal_listener field instead of address for internal listeners");
+    return std::nullopt;
+  }
   const bool pipe = proto.has_pipe();
   const auto address =
       pipe ? net::Address::pipe(proto.pipe().path())
@@ -331,7 +337,12 @@ std::optional<ListenerConfig> readListener(const listener::Listener& proto, absl
   config.name = proto.name().empty() ? newName() : proto.name();
   config.metadata = access_log::toMetadata(proto.metadata());
   config.stat_prefix = proto.stat_prefix();
-  readAddresses(proto, path, problems, config);
+  config.bind_to_port = readBindToPort(proto);
+  if (proto.has_internal_listener()) {
+    readInternalListener(proto, path, context.internal_buffer_bytes, problems, config);
+  } else {
+    readAddresses(proto, path, problems, config);
+  }
   config.socket = readSocket(proto);
   readListenerFilters(proto, path, context, problems, config);
   readChains(proto, path, context, problems, config);
@@ -343,7 +354,6 @@ std::optional<ListenerConfig> readListener(const listener::Listener& proto, absl
   if (proto.has_max_connections_to_accept_per_socket_event()) {
     config.accepts_per_event_max = proto.max_connections_to_accept_per_socket_event().value();
   }
-  config.bind_to_port = readBindToPort(proto);
   config.exact_balance = proto.connection_balance_config().has_exact_balance();
   config.ignore_global_connection_limit = proto.ignore_global_conn_limit();
   config.bypass_overload_manager = proto.bypass_overload_manager();

@@ -19,6 +19,7 @@
 #include "source/net/dns_resolver.h"
 #include "source/server/admin/admin.h"
 #include "source/server/admin/admin_proto.h"
+#include "source/server/bootstrap_extensions.h"
 #include "source/server/cluster_discovery.h"
 #include "source/server/listener_discovery.h"
 #include "source/server/listener_proto.h"
@@ -252,6 +253,7 @@ void Server::buildListeners(bool bind, Problems& problems) {
                                                  std::chrono::seconds(options_.drain_time_s));
   const auto& listeners = bootstrap_->static_resources().listeners();
   LOG(info, config, "loading %d listener(s)", listeners.size());
+  factories_->internal_buffer_bytes = readInternalBuffer(*bootstrap_, problems);
   for (int i = 0; i < listeners.size(); i++) {
     const std::string path = absl::StrCat("static_resources.listeners[", i, "]");
     auto config = readListener(listeners[i], path, *factories_, problems);

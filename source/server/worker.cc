@@ -162,7 +162,9 @@ void Worker::handOver(const std::shared_ptr<Listener>& listener, uint32_t worker
       theirs->adopt(std::move(*shared), peer);
     } else { // Removed meanwhile.
       listener->remove(other.index());
-      other.cap_.remove();
+      if (listener->countsForProcess()) {
+        other.cap_.remove();
+      }
     }
   });
 }

@@ -14,6 +14,12 @@
 namespace culvert::server {
 namespace {
 
+// Of a connection that no listener filter looked at.
+const Detected& nothingDetected() {
+  static const auto* const nothing = new Detected;
+  return *nothing;
+}
+
 uint64_t milliseconds(base::Duration duration) {
   return static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
@@ -75,6 +81,12 @@ WorkerListener::WorkerListener(Worker& worker, std::shared_ptr<Listener> listene
   for (net::Fd& socket : sockets) {
     acceptors_.push_back(std::make_unique<Acceptor>(*this, std::move(socket)));
   }
+  const ListenerConfig& config = listener_->config();
+  if (config.internal_buffer_bytes > 0) {
+    internal_acceptor_ = std::make_unique<net::InternalAcceptor>(
+        worker_.loop(), config.name, config.internal_buffer_bytes,
+        net::InternalAcceptor::Callback::to<&WorkerListener::onInternal>(this));
+  }
 }
 
 WorkerListener::~WorkerListener() {
@@ -126,6 +138,7 @@ void WorkerListener::setAccepting(bool accepting) {
 void WorkerListener::retire() {
   retired_ = true;
   acceptors_.clear();
+  internal_acceptor_.reset();
 }
 
 // Limits first: what is refused here costs nothing else.
@@ -134,13 +147,15 @@ void WorkerListener::onAccepted(net::Fd fd, const net::Address& peer, const net:
     stats_.downstream_cx_overload_reject.add();
     return;
   }
-  if (!listener_->config().ignore_global_connection_limit && !worker_.cap_.tryAdd()) {
+  if (listener_->countsForProcess() && !worker_.cap_.tryAdd()) {
     stats_.downstream_global_cx_overflow.add();
     return;
   }
   if (!listener_->tryAdd(worker_.index())) {
     stats_.downstream_cx_overflow.add();
-    worker_.cap_.remove();
+    if (listener_->countsForProcess()) {
+      worker_.cap_.remove();
+    }
     return;
   }
   if (listener_->config().exact_balance) {
@@ -160,7 +175,7 @@ void WorkerListener::adopt(net::Fd fd, const net::Address& peer) {
 
 void WorkerListener::uncount() {
   listener_->remove(worker_.index());
-  if (!listener_->config().ignore_global_connection_limit) {
+  if (listener_->countsForProcess()) {
     worker_.cap_.remove();
   }
   if (retired_) {
@@ -169,20 +184,30 @@ void WorkerListener::uncount() {
 }
 
 void WorkerListener::open(net::Fd fd, const net::Address& peer, const net::Address& bound) {
-  ConnectionInfo info = describe(fd, peer, bound);
-  static const auto* const nothing_detected = new Detected;
-  filterOrEstablish(std::move(fd), info, *nothing_detected);
+  // Only a socket bound to any address does not know where its connections came in.
+  ConnectionInfo info = describe(peer, bound.isAny() ? net::Address::localOf(fd.get()) : bound);
+  auto io = std::make_unique<net::SocketIo>(worker_.loop(), std::move(fd), /*connecting=*/false);
+  filterOrEstablish(std::move(io), info, nothingDetected());
 }
 
-ConnectionInfo WorkerListener::describe(const net::Fd& fd, const net::Address& peer,
-                                        const net::Address& bound) {
+// Limits were checked where the client came in.
+void WorkerListener::onInternal(net::InternalAcceptor::Arrival arrival) {
+  listener_->add(worker_.index());
+  ConnectionInfo info = describe(net::internalClient(), arrival.local);
+  if (arrival.passed != nullptr) {
+    info.dynamic_metadata = std::move(arrival.passed->metadata);
+    info.filter_state = std::move(arrival.passed->filter_state);
+  }
+  filterOrEstablish(std::move(arrival.io), info, nothingDetected());
+}
+
+ConnectionInfo WorkerListener::describe(const net::Address& peer, const net::Address& local) const {
   event::Loop& loop = worker_.loop();
   ConnectionInfo info;
   info.start = loop.now();
   info.start_wall = loop.clock().wallNow();
   info.remote = info.direct_remote = peer;
-  // Only a socket bound to any address does not know where its connections came in.
-  info.local = info.direct_local = bound.isAny() ? net::Address::localOf(fd.get()) : bound;
+  info.local = info.direct_local = local;
   own(info);
   return info;
 }
@@ -192,7 +217,7 @@ void WorkerListener::own(ConnectionInfo& info) const {
   info.logged = !listener_->config().access_logs.empty();
 }
 
-void WorkerListener::establish(net::Fd fd, ConnectionInfo& info, const Detected& detected) {
+void WorkerListener::establish(IoPtr io, ConnectionInfo& info, const Detected& detected) {
   const FilterChain* const chain = listener_->matcher().find(
       {info.local, info.remote, info.direct_remote, info.requested_server_name,
        detected.transport_protocol, detected.application_protocols});
@@ -208,7 +233,7 @@ void WorkerListener::establish(net::Fd fd, ConnectionInfo& info, const Detected&
   worker_stats_.downstream_cx_total.add();
   worker_stats_.downstream_cx_active.add();
 
-  std::unique_ptr<net::Connection> transport = connection(std::move(fd), *chain, info);
+  std::unique_ptr<net::Connection> transport = connection(std::move(io), *chain, info);
   auto* const session = new Session(std::move(transport), std::move(info), *this);
   sessions_.pushBack(*session);
   if (chain->filters.empty()) { // Legal, and of no use but to be seen in the counter.
@@ -224,11 +249,10 @@ void WorkerListener::establish(net::Fd fd, ConnectionInfo& info, const Detected&
 }
 
 // The socket, and above it what the chain wants its connections to run over.
-std::unique_ptr<net::Connection> WorkerListener::connection(net::Fd fd, const FilterChain& chain,
-                                                            ConnectionInfo& info) {
+std::unique_ptr<net::Connection>
+WorkerListener::connection(IoPtr accepted, const FilterChain& chain, ConnectionInfo& info) {
   event::Loop& loop = worker_.loop();
-  std::unique_ptr<net::Io> io =
-      std::make_unique<net::SocketIo>(loop, std::move(fd), /*connecting=*/false);
+  std::unique_ptr<net::Io> io = std::move(accepted);
   const bool opening = chain.transport != nullptr;
   if (opening) {
     io = chain.transport->accept(loop, std::move(io));
@@ -239,7 +263,7 @@ std::unique_ptr<net::Connection> WorkerListener::connection(net::Fd fd, const Fi
   return made;
 }
 
-// No chain matched: the socket closes as it goes out of scope.
+// No chain matched: the transport closes as it goes out of scope.
 void WorkerListener::refuse(ConnectionInfo& info) {
   LOG(debug, conn_handler, "closing connection from %s: no matching filter chain found",
       info.remote.toString());

@@ -8,6 +8,7 @@
 #include "source/event/fd_events.h"
 #include "source/filter_api/listener_stage.h"
 #include "source/filter_api/session.h"
+#include "source/net/internal_listeners.h"
 #include "source/net/socket.h"
 #include "source/server/handshake_deadlines.h"
 #include "source/server/listener.h"
@@ -39,7 +40,8 @@ public:
   void adopt(net::Fd fd, const net::Address& peer);
   // A connection that another listener of this worker accepted, with what its filters found; not
   // counted for this one yet.
-  void adoptRestored(net::Fd fd, ConnectionInfo info, const Detected& detected);
+  void adoptRestored(std::unique_ptr<net::AcceptedIo> io, ConnectionInfo info,
+                     const Detected& detected);
 
 private:
   // One listening socket.
@@ -55,20 +57,23 @@ private:
     event::FdEvents events;
   };
 
+  using IoPtr = std::unique_ptr<net::AcceptedIo>;
+
   void onAccepted(net::Fd fd, const net::Address& peer, const net::Address& bound);
   void open(net::Fd fd, const net::Address& peer, const net::Address& bound);
-  ConnectionInfo describe(const net::Fd& fd, const net::Address& peer, const net::Address& bound);
+  void onInternal(net::InternalAcceptor::Arrival arrival);
+  ConnectionInfo describe(const net::Address& peer, const net::Address& local) const;
   void own(ConnectionInfo& info) const;
-  void filterOrEstablish(net::Fd fd, ConnectionInfo& info, const Detected& detected);
-  void filter(net::Fd fd, ConnectionInfo info, const Detected& detected);
+  void filterOrEstablish(IoPtr io, ConnectionInfo& info, const Detected& detected);
+  void filter(IoPtr io, ConnectionInfo info, const Detected& detected);
   std::unique_ptr<ListenerStage> takeStage(ListenerStage& stage);
   void onStageEnd(ListenerStage& stage, StageEnd end) override;
   void leaveStage(ListenerStage& stage, StageEnd end);
   void leaveForChain(ListenerStage& stage);
   void endStage(ListenerStage& stage, net::CloseCode code);
   void tellOfSilence(const ListenerStage& stage);
-  void establish(net::Fd fd, ConnectionInfo& info, const Detected& detected);
-  std::unique_ptr<net::Connection> connection(net::Fd fd, const FilterChain& chain,
+  void establish(IoPtr io, ConnectionInfo& info, const Detected& detected);
+  std::unique_ptr<net::Connection> connection(IoPtr accepted, const FilterChain& chain,
                                               ConnectionInfo& info);
   void refuse(ConnectionInfo& info);
   void uncount();
@@ -80,7 +85,8 @@ private:
   ListenerStats& stats_;
   ListenerStats::PerWorker& worker_stats_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  base::IntrusiveList<ListenerStage> stages_; // Those that wait.
+  std::unique_ptr<net::InternalAcceptor> internal_acceptor_; // Of an internal listener.
+  base::IntrusiveList<ListenerStage> stages_;                // Those that wait.
   base::IntrusiveList<Session> sessions_;
   HandshakeDeadlines handshake_deadlines_;
   bool retired_ = false;

@@ -9,28 +9,28 @@
 
 namespace culvert::server {
 
-void WorkerListener::adoptRestored(net::Fd fd, ConnectionInfo info, const Detected& detected) {
+void WorkerListener::adoptRestored(IoPtr io, ConnectionInfo info, const Detected& detected) {
   listener_->add(worker_.index());
-  if (!listener_->config().ignore_global_connection_limit) {
+  if (listener_->countsForProcess()) {
     worker_.cap_.add();
   }
   own(info);
-  filterOrEstablish(std::move(fd), info, detected);
+  filterOrEstablish(std::move(io), info, detected);
 }
 
-void WorkerListener::filterOrEstablish(net::Fd fd, ConnectionInfo& info, const Detected& detected) {
+void WorkerListener::filterOrEstablish(IoPtr io, ConnectionInfo& info, const Detected& detected) {
   if (listener_->config().listener_filters.empty()) {
-    establish(std::move(fd), info, detected);
+    establish(std::move(io), info, detected);
   } else {
-    filter(std::move(fd), std::move(info), detected);
+    filter(std::move(io), std::move(info), detected);
   }
 }
 
 // What has come with the connection often is enough; only what has to wait joins the list.
-void WorkerListener::filter(net::Fd fd, ConnectionInfo info, const Detected& detected) {
+void WorkerListener::filter(IoPtr io, ConnectionInfo info, const Detected& detected) {
   const ListenerConfig& config = listener_->config();
   StageOwner& owner = *this;
-  auto stage = std::make_unique<ListenerStage>(worker_.loop(), std::move(fd), std::move(info),
+  auto stage = std::make_unique<ListenerStage>(worker_.loop(), std::move(io), std::move(info),
                                                config.listener_filters, owner);
   stage->detected() = detected;
   if (const std::optional<StageEnd> end = stage->run()) {
@@ -84,11 +84,11 @@ void WorkerListener::leaveForChain(ListenerStage& stage) {
     WorkerListener* const other = worker_.findByAddress(info.local);
     if (other != nullptr && other != this) {
       uncount();
-      other->adoptRestored(stage.takeFd(), std::move(info), stage.detected());
+      other->adoptRestored(stage.takeIo(), std::move(info), stage.detected());
       return;
     }
   }
-  establish(stage.takeFd(), info, stage.detected());
+  establish(stage.takeIo(), info, stage.detected());
 }
 
 // The socket closes: with FIN, or with RST when the peer's bytes were left unread.
@@ -98,7 +98,7 @@ void WorkerListener::endStage(ListenerStage& stage, net::CloseCode code) {
   info.end = worker_.loop().now();
   LOG(debug, conn_handler, "closing connection from %s: %s", info.remote.toString(),
       std::string(info.close_reason.sentence()));
-  stage.takeFd();
+  stage.takeIo();
   log(info);
   uncount();
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "envoy/config/cluster/v3/cluster.pb.h"
-#include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "google/protobuf/empty.pb.h"
 #include "source/upstream/dns_factories.h"
 #include "source/upstream/eds_cluster.h"
 #include "source/upstream/factories.h"
-#include "source/upstream/named_factory.h"
 #include "source/upstream/policy_factories.h"
-#include "source/upstream/transport_socket.h"
+#include "source/upstream/transport_proto.h"
 
 namespace culvert::upstream {
 namespace {
@@ -28,18 +26,6 @@ public:
   }
 };
 
-class RawTransportFactory final
-    : public Named<UpstreamTransportFactory,
-                   envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer> {
-public:
-  using Named::Named;
-  std::vector<std::string> aliases() const override { return {"raw_buffer"}; }
-  absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
-  create(const Message&, const TransportContext&) const override {
-    return makeRawTransport();
-  }
-};
-
 } // namespace
 
 void registerBuiltIn(registry::Registry& registry) {
@@ -47,8 +33,7 @@ void registerBuiltIn(registry::Registry& registry) {
   registerDnsClusters(registry);
   registerEdsCluster(registry);
   registerPolicies(registry);
-  registry.add(Category::kTransportSocketOut,
-               std::make_unique<RawTransportFactory>("envoy.transport_sockets.raw_buffer"));
+  registerTransports(registry);
 }
 
 } // namespace culvert::upstream

@@ -16,6 +16,7 @@
 #include "source/upstream/factories.h"
 #include "source/upstream/health_proto.h"
 #include "source/upstream/outlier_proto.h"
+#include "source/upstream/transport_proto.h"
 
 namespace culvert::upstream {
 namespace {
@@ -203,30 +204,6 @@ absl::StatusOr<Balancing> parsePolicy(const Cluster& proto, const registry::Regi
                               "]"));
 }
 
-absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
-parseTransport(const core::TransportSocket& proto, const ClusterConfig& cluster,
-               const ClusterProtoContext& context) {
-  const registry::Registry& registry = context.registry;
-  const std::string type = typeOf(proto.typed_config());
-  const auto* const factory = static_cast<const UpstreamTransportFactory*>(
-      type.empty() ? registry.findByName(Category::kTransportSocketOut, proto.name())
-                   : registry.findFactory(Category::kTransportSocketOut, type));
-  if (factory == nullptr) {
-    return errorAt("transport_socket", absl::StrCat("Didn't find a registered implementation for '",
-                                                    proto.name(), "' with type URL: '", type, "'"));
-  }
-  constexpr absl::string_view kPath = "transport_socket.typed_config";
-  absl::StatusOr<std::unique_ptr<Message>> config = unpack(proto.typed_config(), *factory, kPath);
-  if (!config.ok()) {
-    return config.status();
-  }
-  const std::unique_ptr<stats::Scope> scope =
-      context.stats == nullptr ? nullptr
-                               : context.stats->scope(absl::StrCat("cluster.", cluster.statName()));
-  auto made = factory->create(**config, {registry, scope.get(), context.tls, context.secrets});
-  return made.ok() ? made : within(kPath, made.status());
-}
-
 struct Kind {
   const ClusterFactory* factory;
   std::unique_ptr<Message> own;
@@ -345,7 +322,13 @@ absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context
   config.make_policy = std::move(policy->make);
   config.locality_weighted = policy->locality_weighted;
   if (proto.has_transport_socket()) {
-    auto transport = parseTransport(proto.transport_socket(), config, context);
+    const std::unique_ptr<stats::Scope> scope =
+        context.stats == nullptr
+            ? nullptr
+            : context.stats->scope(absl::StrCat("cluster.", config.statName()));
+    auto transport =
+        parseTransport(proto.transport_socket(),
+                       {context.registry, scope.get(), context.tls, context.secrets, config});
     if (!transport.ok()) {
       return transport.status();
     }

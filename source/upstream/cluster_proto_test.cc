@@ -49,7 +49,7 @@ protected:
   absl::StatusOr<ClusterConfig> tryParse(const std::string& text) {
     Cluster proto;
     EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString("name: 'c' " + text, &proto));
-    return parseCluster(proto, {registry, default_bind});
+    return parseCluster(proto, {registry, default_bind, &store.root()});
   }
   ClusterConfig parse(const std::string& text) {
     absl::StatusOr<ClusterConfig> config = tryParse(text);
@@ -240,6 +240,22 @@ TEST_F(ClusterProtoTest, DnsFailuresMayNotBeAskedAgainFasterAndFaster) {
                   "max_interval { seconds: 1 } }"),
             "dns_failure_refresh_rate.max_interval: dns_failure_refresh_rate must have "
             "max_interval greater than or equal to the base_interval");
+}
+
+TEST_F(ClusterProtoTest, ATransportMayRunOverAnother) {
+  const auto internal = [](absl::string_view inner) {
+    return absl::StrCat(
+        "transport_socket { name: 'internal' typed_config {"
+        "[type.googleapis.com/envoy.extensions.transport_sockets.internal_upstream.v3."
+        "InternalUpstreamTransport] { transport_socket { name: '",
+        inner, "' } } } }");
+  };
+  const ClusterConfig config = parse(internal("envoy.transport_sockets.raw_buffer"));
+  EXPECT_NE(config.transport, nullptr);
+  EXPECT_NE(store.findCounter("cluster.c.internal_upstream.no_metadata"), nullptr);
+  EXPECT_EQ(error(internal("nope")),
+            "transport_socket.typed_config.transport_socket: Didn't find a registered "
+            "implementation for 'nope' with type URL: ''");
 }
 
 TEST_F(ClusterProtoTest, AClusterTypeIsFoundByItsMessageOrItsName) {

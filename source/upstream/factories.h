@@ -57,12 +57,13 @@ public:
 };
 
 // What a transport socket may need beside its message. Lifetime: what it points to, the server's;
-// the scope, the call's.
+// the scope and the cluster, the call's.
 struct TransportContext {
   const registry::Registry& registry;
   stats::Scope* scope; // The cluster's.
   tls::Contexts* tls;
   config::tls::Secrets* secrets;
+  const ClusterConfig& cluster; // What is known of it so far.
 };
 
 // Registry category kTransportSocketOut.
@@ -73,7 +74,7 @@ public:
 };
 
 // STATIC, EDS, STRICT_DNS, LOGICAL_DNS and envoy.clusters.dns; round_robin, least_request, random,
-// ring_hash and maglev; raw_buffer.
+// ring_hash and maglev; raw_buffer and internal_upstream.
 void registerBuiltIn(registry::Registry& registry);
 
 } // namespace culvert::upstream

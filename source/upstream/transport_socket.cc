@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "source/net/internal_listeners.h"
 #include "source/net/socket_io.h"
 
 namespace culvert::upstream {
@@ -15,6 +16,9 @@ public:
                                                    const net::HostDescription& host,
                                                    const net::ConnectOptions& options,
                                                    const LoadBalancerContext&) const override {
+    if (host.address.kind() == net::Address::Kind::kInternal) {
+      return net::connectInternal(loop, host, options.passed);
+    }
     absl::StatusOr<net::Fd> fd = net::connectTo(host.address, options);
     if (!fd.ok()) {
       return fd.status();

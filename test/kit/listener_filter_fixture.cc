@@ -11,6 +11,7 @@
 #include "source/access_log/access_log.h"
 #include "source/access_log/file_manager.h"
 #include "source/filter_api/shared_objects.h"
+#include "source/net/socket_io.h"
 #include "source/runtime/loader.h"
 
 namespace culvert {
@@ -47,7 +48,8 @@ loadFilter(absl::string_view id, absl::string_view text, stats::Store& store,
 
 } // namespace
 
-ListenerFilterFixture::ListenerFilterFixture(absl::string_view id, absl::string_view config)
+ListenerFilterFixture::ListenerFilterFixture(absl::string_view id, absl::string_view config,
+                                             const std::function<void(ConnectionInfo&)>& prepare)
     : loop_("test", clock_), store_(1, {}),
       log_files_(std::make_unique<access_log::FileManager>(store_.root(), kLogFlushInterval)) {
   auto loaded = loadFilter(id, config, store_, *log_files_, loop_);
@@ -61,9 +63,13 @@ ListenerFilterFixture::ListenerFilterFixture(absl::string_view id, absl::string_
   ConnectionInfo info;
   info.remote = info.direct_remote = net::Address::peerOf(sockets.ours.get());
   info.local = info.direct_local = net::Address::localOf(sockets.ours.get());
+  if (prepare) {
+    prepare(info);
+  }
   StageOwner& owner = *this;
-  stage_ = std::make_unique<ListenerStage>(loop_, std::move(sockets.ours), std::move(info),
-                                           filters_, owner);
+  stage_ = std::make_unique<ListenerStage>(
+      loop_, std::make_unique<net::SocketIo>(loop_, std::move(sockets.ours), false),
+      std::move(info), filters_, owner);
   end_ = stage_->run();
   if (!end_.has_value()) {
     stage_->wait(std::nullopt);
@@ -107,9 +113,9 @@ StageEnd ListenerFilterFixture::end() {
 }
 
 std::string ListenerFilterFixture::left() {
-  test::Peer reader(stage_->takeFd());
-  reader.take();
-  return reader.received();
+  char bytes[4096];
+  const auto io = stage_->takeIo();
+  return std::string(bytes, io->read(absl::MakeSpan(bytes)).bytes);
 }
 
 uint64_t ListenerFilterFixture::stat(absl::string_view name) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,7 +28,9 @@ namespace culvert {
 class ListenerFilterFixture final : private StageOwner {
 public:
   // `config`: the filter's message in text format. A configuration that is refused fails the test.
-  ListenerFilterFixture(absl::string_view id, absl::string_view config);
+  // `prepare` may change what is known of the connection before the filter is asked.
+  ListenerFilterFixture(absl::string_view id, absl::string_view config,
+                        const std::function<void(ConnectionInfo&)>& prepare = nullptr);
   ~ListenerFilterFixture();
 
   // The answer of the filter's validation, for tests of refused configurations.

@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 
 #include <optional>
+#include <string>
+#include <variant>
 
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "source/filter_api/listener_filter.h"
@@ -36,8 +38,46 @@ std::optional<net::Address> redirectedFrom(int fd, const net::Address& local, bo
   return original == local ? std::nullopt : std::optional(original);
 }
 
+constexpr absl::string_view kKey = "envoy.filters.listener.original_dst";
+constexpr absl::string_view kLocalKey = "envoy.filters.listener.original_dst.local_ip";
+constexpr absl::string_view kRemoteKey = "envoy.filters.listener.original_dst.remote_ip";
+
+// Whom the host's metadata names: nothing when it says nothing, no address when it says nonsense.
+std::optional<net::Address> localOfMetadata(const ConnectionInfo& info) {
+  const net::Value::Fields* const fields =
+      info.dynamic_metadata == nullptr ? nullptr : info.dynamic_metadata->find(kKey);
+  const auto it = fields == nullptr ? net::Value::Fields::const_iterator() : fields->find("local");
+  if (fields == nullptr || it == fields->end()) {
+    return std::nullopt;
+  }
+  const std::string* const text = std::get_if<std::string>(&it->second.kind);
+  auto address = net::Address::parseIpPort(text == nullptr ? "" : *text);
+  return address.ok() ? *address : net::Address();
+}
+
+std::optional<net::Address> fromState(const ConnectionInfo& info, absl::string_view key) {
+  const auto* const state =
+      info.filter_state == nullptr ? nullptr : info.filter_state->find<net::AddressState>(key);
+  return state == nullptr ? std::nullopt : std::optional(state->address());
+}
+
+// What came along with a connection to an internal listener. Metadata goes before filter state.
+void restoreInternal(ConnectionInfo& info) {
+  std::optional<net::Address> local = localOfMetadata(info);
+  if (!local.has_value()) {
+    local = fromState(info, kLocalKey);
+  }
+  if (local.has_value() && local->isIp()) {
+    info.local = *local;
+    info.local_restored = true;
+  }
+  if (const auto remote = fromState(info, kRemoteKey)) {
+    info.remote = *remote;
+  }
+}
+
 // Restores the address that a redirected connection was meant for. With TPROXY the accepted socket
-// has it, whatever the listening one is bound to.
+// has it, whatever the listening one is bound to. To an internal listener it comes along.
 class OriginalDst final : public ListenerFilter {
 public:
   static constexpr const char* kNames[] = {"envoy.filters.listener.original_dst",
@@ -48,6 +88,10 @@ public:
   Verdict onAccept() override {
     ConnectionInfo& info = connection().info();
     const bool v6 = info.direct_local.kind() == net::Address::Kind::kIpv6;
+    if (info.direct_local.kind() == net::Address::Kind::kInternal) {
+      restoreInternal(info);
+      return Verdict::kContinue;
+    }
     if (!info.direct_local.isIp()) {
       return Verdict::kContinue;
     }

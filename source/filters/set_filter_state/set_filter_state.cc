@@ -24,6 +24,7 @@ struct Value {
   MakeObject make;
   access_log::Formatter::Ptr format;
   bool skip_if_empty;
+  net::FilterState::Sharing sharing;
 };
 using Values = std::vector<Value>;
 
@@ -73,13 +74,20 @@ private:
         continue;
       }
       if (auto object = value.make(std::move(text))) {
-        info.mutableFilterState().set(value.key, std::move(object));
+        info.mutableFilterState().set(value.key, std::move(object), value.sharing);
       }
     }
   }
 
   const Config& config_;
 };
+
+net::FilterState::Sharing sharingOf(const pb::FilterStateValue& proto) {
+  using Sharing = net::FilterState::Sharing;
+  return proto.shared_with_upstream() == pb::FilterStateValue::ONCE         ? Sharing::kOnce
+         : proto.shared_with_upstream() == pb::FilterStateValue::TRANSITIVE ? Sharing::kTransitive
+                                                                            : Sharing::kNone;
+}
 
 absl::StatusOr<Value> makeValue(const pb::FilterStateValue& proto) {
   const bool named = !proto.factory_key().empty();
@@ -93,7 +101,8 @@ absl::StatusOr<Value> makeValue(const pb::FilterStateValue& proto) {
   if (!format.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(".format_string.", format.status().message()));
   }
-  return Value{proto.object_key(), make, *std::move(format), proto.skip_if_empty()};
+  return Value{proto.object_key(), make, *std::move(format), proto.skip_if_empty(),
+               sharingOf(proto)};
 }
 
 absl::StatusOr<Values>
