@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "source/net/address.h"
 #include "source/net/connection_info.h"
 
@@ -30,5 +31,15 @@ public:
   const Address destination;
   const std::vector<Tlv> tlvs; // Those that are to be passed on.
 };
+
+// A header of `version` 1 or 2. Addresses that are not both of one IP family are not named: the
+// header says UNKNOWN, or LOCAL. TLVs are of version 2; their values fit, all in all, into what a
+// header can hold, see kTlvBytesMax.
+std::string encodeProxyHeader(int version, const Address& source, const Address& destination,
+                              absl::Span<const ProxyHeader::Tlv> tlvs);
+
+// What a TLV takes, and what all of a header may take with the longest addresses.
+size_t tlvBytes(const ProxyHeader::Tlv& tlv);
+inline constexpr size_t kTlvBytesMax = 65535 - 36;
 
 } // namespace culvert::net

@@ -74,6 +74,7 @@ struct ConnectOptions {
   bool freebind = false;
   std::vector<SocketOption> options;
   std::shared_ptr<Passed> passed; // To an internal listener. Mostly null.
+  std::string preamble;           // What is sent before anything else.
 };
 
 // A non-blocking stream socket that has begun to connect. Errors, in Envoy's words:

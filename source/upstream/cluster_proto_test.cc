@@ -258,6 +258,15 @@ TEST_F(ClusterProtoTest, ATransportMayRunOverAnother) {
             "implementation for 'nope' with type URL: ''");
 }
 
+TEST_F(ClusterProtoTest, TlvsHaveAValue) {
+  EXPECT_EQ(error("transport_socket { name: 'header' typed_config {"
+                  "[type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3."
+                  "ProxyProtocolUpstreamTransport] { config { added_tlvs { type: 2 } } "
+                  "transport_socket { name: 'envoy.transport_sockets.raw_buffer' } } } }"),
+            "transport_socket.typed_config.config.added_tlvs[0]: Invalid TLV configuration: one of "
+            "'value' or 'format_string' must be set.");
+}
+
 TEST_F(ClusterProtoTest, AClusterTypeIsFoundByItsMessageOrItsName) {
   Cluster proto;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(

@@ -74,7 +74,7 @@ public:
 };
 
 // STATIC, EDS, STRICT_DNS, LOGICAL_DNS and envoy.clusters.dns; round_robin, least_request, random,
-// ring_hash and maglev; raw_buffer and internal_upstream.
+// ring_hash and maglev; raw_buffer, internal_upstream and upstream_proxy_protocol.
 void registerBuiltIn(registry::Registry& registry);
 
 } // namespace culvert::upstream

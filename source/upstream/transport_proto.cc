@@ -6,15 +6,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/core/v3/proxy_protocol.pb.h"
 #include "envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.pb.h"
+#include "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "source/upstream/endpoint_proto.h"
 #include "source/upstream/internal_transport.h"
 #include "source/upstream/named_factory.h"
+#include "source/upstream/proxy_header_transport.h"
 #include "source/upstream/transport_socket.h"
 
 namespace culvert::upstream {
 namespace {
+
+namespace core = envoy::config::core::v3;
 
 using google::protobuf::Message;
 using registry::Category;
@@ -55,6 +60,49 @@ public:
   }
 };
 
+using ProxyUpstream =
+    envoy::extensions::transport_sockets::proxy_protocol::v3::ProxyProtocolUpstreamTransport;
+
+class ProxyHeaderTransportFactory final : public Named<UpstreamTransportFactory, ProxyUpstream> {
+public:
+  using Named::Named;
+  absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
+  create(const Message& message, const TransportContext& context) const override {
+    const auto& proto = static_cast<const ProxyUpstream&>(message);
+    ProxyHeaderTransportConfig config;
+    config.version = proto.config().version() == core::ProxyProtocolConfig::V2 ? 2 : 1;
+    for (int i = 0; i < proto.config().added_tlvs_size(); i++) {
+      const core::TlvEntry& tlv = proto.config().added_tlvs(i);
+      if (tlv.value().empty()) {
+        return errorAt(absl::StrCat("config.added_tlvs[", i, "]"),
+                       "Invalid TLV configuration: one of 'value' or 'format_string' must be set.");
+      }
+      config.added.push_back({static_cast<uint8_t>(tlv.type()), tlv.value()});
+    }
+    if (proto.config().has_pass_through_tlvs()) {
+      readPassed(proto.config().pass_through_tlvs(), config.passed);
+    }
+    auto transport = parseTransport(proto.transport_socket(), context);
+    if (!transport.ok()) {
+      return transport.status();
+    }
+    config.transport = *std::move(transport);
+    config.scope = context.scope->scope("");
+    return makeProxyHeaderTransport(std::move(config));
+  }
+
+private:
+  static void readPassed(const core::ProxyProtocolPassThroughTLVs& proto,
+                         std::bitset<256>& passed) {
+    if (proto.match_type() == core::ProxyProtocolPassThroughTLVs::INCLUDE_ALL) {
+      passed.set();
+    }
+    for (const uint32_t type : proto.tlv_type()) {
+      passed.set(type);
+    }
+  }
+};
+
 } // namespace
 
 absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
@@ -84,6 +132,9 @@ void registerTransports(registry::Registry& registry) {
                std::make_unique<RawTransportFactory>("envoy.transport_sockets.raw_buffer"));
   registry.add(Category::kTransportSocketOut, std::make_unique<InternalTransportFactory>(
                                                   "envoy.transport_sockets.internal_upstream"));
+  registry.add(Category::kTransportSocketOut,
+               std::make_unique<ProxyHeaderTransportFactory>(
+                   "envoy.transport_sockets.upstream_proxy_protocol"));
 }
 
 } // namespace culvert::upstream

@@ -20,7 +20,7 @@ absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
 parseTransport(const envoy::config::core::v3::TransportSocket& proto,
                const TransportContext& context);
 
-// raw_buffer and internal_upstream.
+// raw_buffer, internal_upstream and upstream_proxy_protocol.
 void registerTransports(registry::Registry& registry);
 
 } // namespace culvert::upstream

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "source/net/internal_listeners.h"
+#include "source/net/preamble_io.h"
 #include "source/net/socket_io.h"
 
 namespace culvert::upstream {
@@ -16,6 +17,16 @@ public:
                                                    const net::HostDescription& host,
                                                    const net::ConnectOptions& options,
                                                    const LoadBalancerContext&) const override {
+    auto io = dial(loop, host, options);
+    if (io.ok() && !options.preamble.empty()) {
+      return std::make_unique<net::PreambleIo>(*std::move(io), options.preamble);
+    }
+    return io;
+  }
+
+private:
+  static absl::StatusOr<std::unique_ptr<net::Io>>
+  dial(event::Loop& loop, const net::HostDescription& host, const net::ConnectOptions& options) {
     if (host.address.kind() == net::Address::Kind::kInternal) {
       return net::connectInternal(loop, host, options.passed);
     }

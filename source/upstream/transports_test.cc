@@ -9,10 +9,13 @@
 #include "source/event/simulated_clock.h"
 #include "source/net/internal_listeners.h"
 #include "source/upstream/internal_transport.h"
+#include "source/upstream/proxy_header_transport.h"
 #include "source/upstream/upstream.h"
 
 namespace culvert::upstream {
 namespace {
+
+using net::ProxyHeader;
 
 // What is below the transport under test: notes what it is told, and connects nobody.
 class Below final : public TransportSocketFactory {
@@ -41,6 +44,14 @@ protected:
     EXPECT_TRUE(transport.connect(loop_, host_, {}, context).ok());
     return below_->told;
   }
+  std::string header(ProxyHeaderTransportConfig config) {
+    config.transport = below_;
+    config.scope = store_.root().scope("cluster.c");
+    return tell(*makeProxyHeaderTransport(std::move(config))).preamble;
+  }
+  std::string written(int version, std::vector<ProxyHeader::Tlv> tlvs) {
+    return net::encodeProxyHeader(version, client_.remote, client_.local, tlvs);
+  }
   uint64_t count(absl::string_view name) {
     return store_.findCounter(absl::StrCat("cluster.c.", name))->value();
   }
@@ -54,6 +65,28 @@ protected:
   net::ConnectionInfo client_;
   bool known_ = true;
 };
+
+TEST_F(TransportsTest, HeadersNameTheClient) {
+  EXPECT_EQ(header({}), "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n");
+  known_ = false;
+  EXPECT_EQ(header({}), "PROXY UNKNOWN\r\n");
+}
+
+TEST_F(TransportsTest, HeaderThatWasReadGoesFirst) {
+  client_.mutableFilterState().set(
+      ProxyHeader::kKey, std::make_shared<ProxyHeader>(*net::Address::parseIpPort("[1::2]:3"),
+                                                       *net::Address::parseIpPort("[4::5]:6"),
+                                                       std::vector<ProxyHeader::Tlv>()));
+  EXPECT_EQ(header({}), "PROXY TCP6 1::2 4::5 3 6\r\n");
+}
+
+TEST_F(TransportsTest, TlvsThatDoNotFitAreLeftOut) {
+  counted_->counter("upstream.proxyprotocol.v2_tlvs_exceed_max_length");
+  const ProxyHeader::Tlv large = {1, std::string(40000, 'x')};
+  const ProxyHeader::Tlv small = {2, "y"};
+  EXPECT_EQ(header({2, {large, large, small}, {}, nullptr, nullptr}), written(2, {large, small}));
+  EXPECT_EQ(count("upstream.proxyprotocol.v2_tlvs_exceed_max_length"), 1u);
+}
 
 TEST_F(TransportsTest, MetadataAndSharedStateGoAlong) {
   counted_->counter("internal_upstream.no_metadata");

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corpus 28: PROXY headers in front of what clients send."""
+"""Corpus 28 and 29: PROXY headers in front of what clients send, and of what hosts get."""
 
 import subprocess
 
 import corpus_case
 from corpus_case import A, INGRESS, CorpusCase
-from lab import client
+from lab import backend, client
 from lab.hello import client_hello, proxy_v1, proxy_v2
+from lab.wait import until
 
 
 def with_fields(fields):
@@ -20,6 +21,11 @@ def with_format(text):
     return lambda config: config.replace(
         "seen=%DOWNSTREAM_REMOTE_ADDRESS% direct=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS% "
         "dst=%DOWNSTREAM_LOCAL_ADDRESS%", text)
+
+
+READS = ("    listener_filters:\n    - name: header\n      typed_config: {\"@type\": "
+         "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol, "
+         "pass_through_tlvs: {match_type: INCLUDE_ALL}}\n")
 
 
 class ProxyProtocolIn(CorpusCase):
@@ -204,6 +210,87 @@ class ProxyProtocolIn(CorpusCase):
         self.says_hi(proxy_v2())
         self.refused(proxy_v1("10.2.2.3") + b"hi")
         self.expect(listener={"no_filter_chain_match": 1})
+
+
+class ProxyProtocolOut(CorpusCase):
+    """29-proxy-protocol-out."""
+
+    def setUp(self):
+        super().setUp()
+        self.a = self.backend("A", A, behave=backend.mute)
+
+    def received(self, ending):
+        """What the backend has read when it has read the ending."""
+        visit = self.a.visit()
+        until(lambda: visit.first_bytes.endswith(ending), 10, "%r at the backend" % ending)
+        return visit.first_bytes
+
+    def header(self, first=b"", edit=None):
+        """What the backend reads before hi."""
+        self.serve("valid/29-proxy-protocol-out.yaml", edit)
+        with client.Client(self.here()) as connection:
+            connection.send(first + b"hi")
+            return self.received(b"hi")[:-2]
+
+    @staticmethod
+    def with_config(config):
+        """Headers are read, all of them, and written so."""
+        return lambda text: text.replace("config: {version: V1}", "config: {%s}" % config).replace(
+            "    filter_chains:", READS + "    filter_chains:")
+
+    def test_version_1(self):
+        self.assertRegex(self.header(), b"^PROXY TCP4 127.0.0.1 127.0.0.1 [0-9]+ %d\r\n$" %
+                         self.port(INGRESS))
+        self.expect(backend={"upstream.proxyprotocol.v2_tlvs_exceed_max_length": 0})
+
+    def test_version_1_of_ipv6(self):
+        self.serve("valid/29-proxy-protocol-out.yaml",
+                   lambda text: text.replace("address: 127.0.0.1, port_value: 10000",
+                                             "address: \"::1\", port_value: 10000"))
+        with client.Client(self.here(address="::1")) as connection:
+            connection.send(b"hi")
+            self.assertTrue(self.received(b"hi").startswith(b"PROXY TCP6 ::1 ::1 "))
+
+    def test_header_goes_on_in_another_version(self):
+        self.assertEqual(self.header(proxy_v1(), self.with_config("version: V2")), proxy_v2())
+
+    def test_hosts_that_speak_first_get_it_first(self):
+        self.serve("valid/29-proxy-protocol-out.yaml")
+        with client.Client(self.here()) as connection:
+            connection.read_until(b"A\n")
+            self.assertTrue(self.received(b"\r\n").startswith(b"PROXY TCP4 "))
+
+    def test_no_tlvs_go_on_unasked(self):
+        self.assertEqual(self.header(proxy_v2(tlvs=ProxyProtocolIn.TLVS),
+                                     self.with_config("version: V2")), proxy_v2())
+
+    def test_chosen_tlvs_go_on(self):
+        self.assertEqual(
+            self.header(proxy_v2(tlvs=ProxyProtocolIn.TLVS), self.with_config(
+                "version: V2, pass_through_tlvs: {match_type: INCLUDE, tlv_type: [234]}")),
+            proxy_v2(tlvs=[(0xEA, b"\x01vpc-1")]))
+
+    def test_added_tlvs_replace_those_of_their_type(self):
+        self.assertEqual(
+            self.header(proxy_v2(tlvs=ProxyProtocolIn.TLVS), self.with_config(
+                "version: V2, pass_through_tlvs: {match_type: INCLUDE_ALL}, "
+                "added_tlvs: [{type: 2, value: eHh4}, {type: 0xf1, value: YWRk}]")),
+            proxy_v2(tlvs=[(2, b"xxx"), (0xF1, b"add"), (0xEA, b"\x01vpc-1"),
+                           (5, b"\xff\xc3\xa9")]))
+
+    def test_header_comes_before_the_handshake(self):
+        self.serve("valid/29-proxy-protocol-out.yaml",
+                   lambda text: text.replace("raw_buffer.v3.RawBuffer", "tls.v3.UpstreamTlsContext")
+                   .replace("transport_sockets.raw_buffer", "transport_sockets.tls"))
+        with client.Client(self.here()):
+            visit = self.a.visit()
+            until(lambda: b"\r\n\x16\x03" in visit.first_bytes, 10, "the handshake")
+            self.assertTrue(visit.first_bytes.startswith(b"PROXY TCP4 "))
+
+    def test_its_bytes_are_the_clusters(self):
+        header = self.header()
+        self.expect(backend={"upstream_cx_tx_bytes_total": len(header) + 2},
+                    tcp={"downstream_cx_rx_bytes_total": 2})
 
 
 if __name__ == "__main__":

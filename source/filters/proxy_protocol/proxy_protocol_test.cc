@@ -42,6 +42,33 @@ TEST(ProxyHeader, BothVersionsNameTheAddresses) {
   }
 }
 
+TEST(ProxyHeader, WhatIsWrittenCanBeRead) {
+  const auto source = *net::Address::parseIpPort("[1::2]:7");
+  const auto destination = *net::Address::parseIpPort("[3::4]:65535");
+  for (const int version : {1, 2}) {
+    const std::string stream =
+        net::encodeProxyHeader(version, source, destination, {{5, "unique"}, {6, ""}});
+    const ParsedHeader header = parseHeader(stream);
+    EXPECT_EQ(header.kind, Kind::kHeader);
+    EXPECT_EQ(header.version, version);
+    EXPECT_EQ(header.bytes, stream.size());
+    EXPECT_EQ(header.source, source);
+    EXPECT_EQ(header.destination, destination);
+    EXPECT_EQ(header.tlvs.size(), version == 1 ? 0u : 12u);
+  }
+}
+
+TEST(ProxyHeader, WhatIsNoPairOfAddressesIsNotNamed) {
+  const auto v4 = *net::Address::parseIpPort("1.2.3.4:5");
+  for (const int version : {1, 2}) {
+    for (const net::Address& other : {net::Address(), *net::Address::parseIpPort("[1::2]:7")}) {
+      const ParsedHeader header = parseHeader(net::encodeProxyHeader(version, v4, other, {}));
+      EXPECT_EQ(header.kind, Kind::kHeader);
+      EXPECT_FALSE(header.has_addresses);
+    }
+  }
+}
+
 TEST(ProxyHeader, UnknownAndLocalNameNone) {
   for (const std::string& stream : {std::string("PROXY UNKNOWN\r\n"),
                                     std::string("PROXY UNKNOWN a b\r\n"), binary("", '\x20')}) {
