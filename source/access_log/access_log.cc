@@ -7,6 +7,7 @@
 #include "envoy/config/accesslog/v3/accesslog.pb.h"
 #include "source/access_log/internal/filter.h"
 #include "source/access_log/logger_factory.h"
+#include "source/base/proto.h"
 
 namespace culvert::access_log {
 namespace {
@@ -29,11 +30,9 @@ private:
 };
 
 absl::Status noFactory(const envoy::config::accesslog::v3::AccessLog& config) {
-  absl::string_view url = config.typed_config().type_url();
-  url.remove_prefix(url.rfind('/') == absl::string_view::npos ? 0 : url.rfind('/') + 1);
   return absl::InvalidArgumentError(
       absl::StrCat("typed_config: Didn't find a registered implementation for '", config.name(),
-                   "' with type URL: '", url, "'"));
+                   "' with type URL: '", base::typeOf(config.typed_config()), "'"));
 }
 
 absl::StatusOr<std::shared_ptr<Logger>>

@@ -2,12 +2,19 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 namespace culvert::base {
 
 using Instant = std::chrono::steady_clock::time_point;
 using WallTime = std::chrono::system_clock::time_point;
 using Duration = std::chrono::nanoseconds;
+
+// Whole ones, rounded down: how statistics, logs and pages count time.
+inline uint64_t toMilliseconds(std::chrono::nanoseconds duration) {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
 
 // Where time comes from. Everything that waits asks a Clock, so that a test can move it.
 // Threads: any. Lifetime: outlives every Loop built on it.

@@ -197,8 +197,4 @@ std::string readLogFormat(const Bootstrap& bootstrap, bool command_line_has_one,
   return json;
 }
 
-base::Duration toDuration(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
-
 } // namespace culvert::config

@@ -8,9 +8,6 @@
 #include "source/runtime/loader.h"
 #include "source/stats/store_config.h"
 
-namespace google::protobuf {
-class Duration;
-}
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
 }
@@ -36,6 +33,5 @@ std::string readLogFormat(const envoy::config::bootstrap::v3::Bootstrap& bootstr
                           bool command_line_has_one, Problems& problems);
 
 stats::StringMatch readMatch(const envoy::type::matcher::v3::StringMatcher& proto);
-base::Duration toDuration(const google::protobuf::Duration& duration);
 
 } // namespace culvert::config

@@ -33,11 +33,6 @@ std::string folderOf(const std::string& path) {
   return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
 }
 
-uint64_t milliseconds(auto duration) {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
-}
-
 } // namespace
 
 absl::StatusOr<std::unique_ptr<FileSubscription>>
@@ -130,10 +125,10 @@ void FileSubscription::take(const std::string& text) {
     return;
   }
   stats_.update_success.add();
-  stats_.update_time.set(milliseconds(context_.clock.wallNow().time_since_epoch()));
+  stats_.update_time.set(base::toMilliseconds(context_.clock.wallNow().time_since_epoch()));
   stats_.version.set(base::xxHash64(response.version_info()));
   stats_.version_text.set(response.version_info());
-  stats_.update_duration.record(milliseconds(context_.clock.now() - started));
+  stats_.update_duration.record(base::toMilliseconds(context_.clock.now() - started));
 }
 
 void FileSubscription::reportUnknown(const Problems& problems) {

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
+#include "source/base/proto.h"
 #include "source/config/support.h"
 
 namespace culvert::config {
@@ -26,7 +27,7 @@ bool takeResource(const DiscoveryResponse& response, int i, absl::Span<const Ext
   const google::protobuf::Any& resource = response.resources(i);
   const std::string path = resourcePath(i);
   const std::string& wanted = into.GetDescriptor()->full_name();
-  if (resource.type_url().substr(resource.type_url().rfind('/') + 1) != wanted) {
+  if (base::typeOf(resource) != wanted) {
     problems.error(path, absl::StrCat("a resource of type ", wanted, " is expected here, not '",
                                       resource.type_url(), "'"));
     return false;

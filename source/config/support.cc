@@ -16,6 +16,7 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
+#include "source/base/proto.h"
 #include "source/config/message_walk.h"
 #include "source/config/suggest.h"
 #include "source/config/validate.h"
@@ -122,7 +123,7 @@ public:
   // What an Any chose. `holder` is the field that the extension is named in.
   void extension(absl::string_view category, const std::string& name, const Any& any,
                  const std::string& path) {
-    const std::string type = typeOf(any);
+    const std::string type = base::typeOf(any);
     if (type.empty() || find(category, type) == nullptr) {
       missing(category, name, type, path);
       return;
@@ -205,7 +206,8 @@ private:
                     config.GetDescriptor()->FindFieldByName("typed_config");
                 const Message& any = config.GetReflection()->GetMessage(config, field);
                 names.push_back(stringField(config, "name"));
-                if (!found && find(kCategory, typeOf(*DynamicCastToGenerated<const Any>(&any)))) {
+                if (!found &&
+                    find(kCategory, base::typeOf(*DynamicCastToGenerated<const Any>(&any)))) {
                   found = true;
                   holder(kCategory, config, config_path);
                 }

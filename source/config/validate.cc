@@ -15,6 +15,7 @@
 #include "google/protobuf/message.h"
 #include "validate/validate.pb.h"
 
+#include "source/base/proto.h"
 #include "source/config/internal/rules.h"
 #include "source/config/internal/unknown_fields.h"
 #include "source/config/message_walk.h"
@@ -296,14 +297,10 @@ bool validate(const Message& message, absl::string_view path, Problems& problems
   return problems.errors() == errors;
 }
 
-std::string typeOf(const google::protobuf::Any& any) {
-  return any.type_url().substr(any.type_url().rfind('/') + 1);
-}
-
 bool unpack(const google::protobuf::Any& any, absl::string_view path, Message& message,
             Problems& problems) {
   const size_t errors = problems.errors();
-  if (typeOf(any) != message.GetTypeName() || !message.ParseFromString(any.value())) {
+  if (base::typeOf(any) != message.GetTypeName() || !message.ParseFromString(any.value())) {
     problems.error(
         path, absl::StrCat("this is no ", message.GetTypeName()),
         absl::StrCat("Unable to unpack as ", message.GetTypeName(), ": [", any.type_url(), "]"));

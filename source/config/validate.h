@@ -35,9 +35,6 @@ bool validate(const google::protobuf::Message& message, absl::string_view path, 
 bool unpack(const google::protobuf::Any& any, absl::string_view path,
             google::protobuf::Message& message, Problems& problems);
 
-// The full name of the type that an Any holds: its URL without the host. "" if it is empty.
-std::string typeOf(const google::protobuf::Any& any);
-
 /**
  * Warns of every deprecated field and enum value that is set, as Envoy's log does.
  * `message` only; what an Any holds is checked by unpack().

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "google/protobuf/duration.pb.h"
-#include "source/base/clock.h"
+#include "source/base/proto.h"
 #include "source/runtime/loader.h"
 
 namespace culvert {
 
 // Reading what the configurations of several filters have. Threads: main.
 
-// The configuration's validation saw to it that it fits.
-inline base::Duration toDuration(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
+using base::toDuration;
 
 // Follows `runtime_enabled`, Envoy's RuntimeFeatureFlag; a filter without it is enabled.
 template <class Config>

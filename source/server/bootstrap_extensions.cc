@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/extensions/bootstrap/internal_listener/v3/internal_listener.pb.h"
+#include "source/base/proto.h"
 #include "source/config/validate.h"
 
 namespace culvert::server {
@@ -38,7 +39,7 @@ size_t readInternalBuffer(const envoy::config::bootstrap::v3::Bootstrap& bootstr
   for (int i = 0; i < bootstrap.bootstrap_extensions_size(); i++) {
     const auto& any = bootstrap.bootstrap_extensions(i).typed_config();
     InternalListener proto;
-    if (config::typeOf(any) != proto.GetTypeName() ||
+    if (base::typeOf(any) != proto.GetTypeName() ||
         !config::unpack(any, absl::StrCat("bootstrap_extensions[", i, "].typed_config"), proto,
                         problems)) {
       continue;

@@ -55,10 +55,7 @@ void ClusterDiscovery::onUpdate(const DiscoveryResponse& response, Problems& pro
     removeOthers(names, counts);
     version_ = response.version_info();
     config_reload_.add();
-    config_reload_time_ms_.set(
-        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                  subscriptions_.wallNow().time_since_epoch())
-                                  .count()));
+    config_reload_time_ms_.set(base::toMilliseconds(subscriptions_.wallNow().time_since_epoch()));
   }
   LOG(info, upstream,
       "cds: added/updated %d cluster(s) (skipped %d unmodified cluster(s)); removed %d cluster(s)",

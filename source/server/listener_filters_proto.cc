@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "envoy/config/listener/v3/listener.pb.h"
+#include "source/base/proto.h"
 #include "source/config/validate.h"
 #include "source/filter_api/listener_filter.h"
 
@@ -24,10 +25,6 @@ using config::Problems;
 constexpr std::chrono::seconds kListenerFiltersTimeout(15);
 constexpr absl::string_view kProxyProtocol =
     "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol";
-
-base::Duration toDuration(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
 
 using Disabled = std::function<bool(const net::Address& local)>;
 using Predicate = listener::ListenerFilterChainMatchPredicate;
@@ -72,7 +69,7 @@ std::vector<Disabled> readPredicates(const google::protobuf::RepeatedPtrField<Pr
 std::shared_ptr<const ListenerFilterConfig>
 readListenerFilter(const listener::ListenerFilter& proto, const std::string& path,
                    FactoryContext& context, Problems& problems) {
-  const std::string type = config::typeOf(proto.typed_config());
+  const std::string type = base::typeOf(proto.typed_config());
   const auto* const factory =
       context.registry.find<ListenerFilterFactory>(registry::Category::kListenerFilter, type);
   if (factory == nullptr) {
@@ -141,7 +138,7 @@ void readListenerFilters(const listener::Listener& proto, absl::string_view path
   }
   config.listener_filters_timeout = kListenerFiltersTimeout;
   if (proto.has_listener_filters_timeout()) {
-    config.listener_filters_timeout = toDuration(proto.listener_filters_timeout());
+    config.listener_filters_timeout = base::toDuration(proto.listener_filters_timeout());
   }
   if (config.listener_filters_timeout == base::Duration(0)) {
     config.listener_filters_timeout.reset();

@@ -14,6 +14,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "source/access_log/metadata_proto.h"
+#include "source/base/proto.h"
 #include "source/base/random.h"
 #include "source/config/bootstrap_parts.h"
 #include "source/config/validate.h"
@@ -88,7 +89,7 @@ FilterChainMatch readMatch(const listener::FilterChainMatch& proto, const std::s
 // The factory and the unpacked message of one filter; null when that was reported.
 const NetworkFilterFactory* findFactory(const listener::Filter& proto, const std::string& path,
                                         FactoryContext& context, Problems& problems) {
-  const std::string type = config::typeOf(proto.typed_config());
+  const std::string type = base::typeOf(proto.typed_config());
   const auto* const factory =
       context.registry.find<NetworkFilterFactory>(registry::Category::kNetworkFilter, type);
   if (factory == nullptr) {
@@ -151,7 +152,7 @@ std::string matchText(const listener::FilterChainMatch& match) {
 std::shared_ptr<const DownstreamTransport>
 readTransport(const core::TransportSocket& proto, const std::string& path, stats::Scope& scope,
               FactoryContext& context, Problems& problems) {
-  const std::string type = config::typeOf(proto.typed_config());
+  const std::string type = base::typeOf(proto.typed_config());
   const auto* const factory = static_cast<const DownstreamTransportFactory*>(
       context.registry.findFactory(registry::Category::kTransportSocketIn, type));
   if (factory == nullptr) {
@@ -184,7 +185,7 @@ FilterChainPtr readChain(const listener::FilterChain& proto, const std::string& 
     chain->transport = readTransport(proto.transport_socket(), at(path, "transport_socket"), scope,
                                      context, problems);
   }
-  chain->transport_timeout = config::toDuration(proto.transport_socket_connect_timeout());
+  chain->transport_timeout = base::toDuration(proto.transport_socket_connect_timeout());
   return chain;
 }
 

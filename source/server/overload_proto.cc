@@ -8,6 +8,7 @@
 #include "envoy/config/overload/v3/overload.pb.h"
 #include "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.pb.h"
 #include "envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap.pb.h"
+#include "source/base/proto.h"
 #include "source/config/bootstrap_parts.h"
 
 namespace culvert::server {
@@ -74,7 +75,7 @@ void readAction(const overload::OverloadAction& proto, const std::string& path, 
 OverloadConfig readOverload(const overload::OverloadManager& proto, Problems& problems) {
   OverloadConfig config;
   if (proto.has_refresh_interval()) {
-    config.refresh_interval = config::toDuration(proto.refresh_interval());
+    config.refresh_interval = base::toDuration(proto.refresh_interval());
   }
   std::set<std::string> names;
   for (int i = 0; i < proto.resource_monitors_size(); i++) {

@@ -11,6 +11,7 @@
 #include "source/access_log/access_log.h"
 #include "source/access_log/file_manager.h"
 #include "source/base/log.h"
+#include "source/base/proto.h"
 #include "source/base/random.h"
 #include "source/config/bootstrap_parts.h"
 #include "source/config/loader.h"
@@ -330,7 +331,7 @@ void Server::startWorkers() {
   }
   if (!bootstrap_->stats_flush_on_admin()) {
     flusher_->startTimer(bootstrap_->has_stats_flush_interval()
-                             ? config::toDuration(bootstrap_->stats_flush_interval())
+                             ? base::toDuration(bootstrap_->stats_flush_interval())
                              : base::Duration(kStatsFlushDefault));
   }
 }

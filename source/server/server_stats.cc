@@ -56,8 +56,7 @@ ServerStats::ServerStats(std::unique_ptr<stats::Scope> scope)
           scope_->histogram("initialization_time_ms", stats::Unit::kMilliseconds)) {}
 
 void ServerStats::setInitializationTime(base::Duration duration) {
-  initialization_time_ms_.record(
-      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+  initialization_time_ms_.record(base::toMilliseconds(duration));
 }
 
 void ServerStats::update(State state, base::Duration uptime, uint64_t connections) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "source/base/clock.h"
 #include "source/base/log.h"
 #include "source/net/socket_io.h"
 #include "source/server/worker.h"
@@ -18,11 +19,6 @@ namespace {
 const Detected& nothingDetected() {
   static const auto* const nothing = new Detected;
   return *nothing;
-}
-
-uint64_t milliseconds(base::Duration duration) {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
 } // namespace
@@ -292,7 +288,7 @@ void WorkerListener::onSessionClosed(Session& session) {
   stats_.downstream_cx_destroy.add();
   stats_.downstream_cx_active.sub();
   worker_stats_.downstream_cx_active.sub();
-  stats_.downstream_cx_length_ms.record(milliseconds(info.end - info.start));
+  stats_.downstream_cx_length_ms.record(base::toMilliseconds(info.end - info.start));
   uncount();
   log(info);
   handshake_deadlines_.remove(session);

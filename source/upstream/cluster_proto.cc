@@ -11,6 +11,7 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "source/access_log/metadata_proto.h"
+#include "source/base/proto.h"
 #include "source/stats/store.h"
 #include "source/upstream/endpoint_proto.h"
 #include "source/upstream/factories.h"
@@ -27,14 +28,6 @@ using envoy::config::cluster::v3::Cluster;
 using google::protobuf::Message;
 using registry::Category;
 
-base::Duration durationOf(const google::protobuf::Duration& proto) {
-  return std::chrono::seconds(proto.seconds()) + std::chrono::nanoseconds(proto.nanos());
-}
-
-std::string typeOf(const google::protobuf::Any& any) {
-  return any.type_url().substr(any.type_url().rfind('/') + 1);
-}
-
 // A factory's message filled from `any`, or an error at `path`.
 absl::StatusOr<std::unique_ptr<Message>>
 unpack(const google::protobuf::Any& any, const registry::Factory& factory, absl::string_view path) {
@@ -43,11 +36,6 @@ unpack(const google::protobuf::Any& any, const registry::Factory& factory, absl:
     return errorAt(path, absl::StrCat("Unable to unpack as ", factory.type()));
   }
   return message;
-}
-
-// What a factory says of its message, which stands at `path`.
-absl::Status within(absl::string_view path, const absl::Status& status) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ".", status.message()));
 }
 
 net::SocketOption parseOption(const core::SocketOption& proto) {
@@ -167,7 +155,8 @@ absl::StatusOr<Balancing> parseOldPolicy(const Cluster& proto, const registry::R
   const std::unique_ptr<Message> config = factory->newConfig();
   factory->takeOver(proto, *config);
   absl::StatusOr<Balancing> balancing = factory->create(*config);
-  return balancing.ok() ? balancing : within(absl::StrCat(name, "_lb_config"), balancing.status());
+  return balancing.ok() ? balancing
+                        : base::errorWithin(absl::StrCat(name, "_lb_config"), balancing.status());
 }
 
 // load_balancing_policy: the first of its policies that is built in.
@@ -182,7 +171,7 @@ absl::StatusOr<Balancing> parsePolicy(const Cluster& proto, const registry::Regi
   for (const auto& policy : proto.load_balancing_policy().policies()) {
     const core::TypedExtensionConfig& extension = policy.typed_extension_config();
     const auto* const factory = registry.find<LoadBalancerFactory>(
-        Category::kLoadBalancer, typeOf(extension.typed_config()));
+        Category::kLoadBalancer, base::typeOf(extension.typed_config()));
     const std::string path = absl::StrCat("load_balancing_policy.policies[", names.size(),
                                           "].typed_extension_config.typed_config");
     names.push_back(extension.name());
@@ -195,7 +184,7 @@ absl::StatusOr<Balancing> parsePolicy(const Cluster& proto, const registry::Regi
       return config.status();
     }
     absl::StatusOr<Balancing> balancing = factory->create(**config);
-    return balancing.ok() ? balancing : within(path, balancing.status());
+    return balancing.ok() ? balancing : base::errorWithin(path, balancing.status());
   }
   return errorAt("load_balancing_policy.policies",
                  absl::StrCat("cluster: didn't find a registered load balancer factory "
@@ -221,7 +210,7 @@ absl::StatusOr<Kind> parseKind(const Cluster& proto, const registry::Registry& r
     return Kind{factory, nullptr, std::string(value->name())};
   }
   const Cluster::CustomClusterType& custom = proto.cluster_type();
-  const std::string type = typeOf(custom.typed_config());
+  const std::string type = base::typeOf(custom.typed_config());
   const auto* const factory = static_cast<const ClusterFactory*>(
       type.empty() ? registry.findByName(Category::kCluster, custom.name())
                    : registry.findFactory(Category::kCluster, type));
@@ -247,7 +236,7 @@ void parsePlain(const Cluster& proto, ClusterConfig& config) {
   config.source = std::make_shared<Cluster>(proto);
   config.breakers = parseBreakers(proto.circuit_breakers());
   if (proto.has_connect_timeout()) {
-    config.connect_timeout = durationOf(proto.connect_timeout());
+    config.connect_timeout = base::toDuration(proto.connect_timeout());
   }
   if (proto.has_per_connection_buffer_limit_bytes()) {
     config.per_connection_buffer_limit_bytes = proto.per_connection_buffer_limit_bytes().value();
@@ -286,7 +275,7 @@ absl::Status parseHealth(const Cluster& proto, ClusterConfig& config) {
   if (proto.health_checks_size() == 1) {
     absl::StatusOr<HealthCheckConfig> check = parseHealthCheck(proto.health_checks(0));
     if (!check.ok()) {
-      return within("health_checks[0]", check.status());
+      return base::errorWithin("health_checks[0]", check.status());
     }
     if (check->protocol == HealthProtocol::kGrpc && !speaksHttp2(proto)) {
       return errorAt(
@@ -298,7 +287,7 @@ absl::Status parseHealth(const Cluster& proto, ClusterConfig& config) {
   if (proto.has_outlier_detection()) {
     absl::StatusOr<OutlierConfig> outlier = parseOutlier(proto.outlier_detection());
     if (!outlier.ok()) {
-      return within("outlier_detection", outlier.status());
+      return base::errorWithin("outlier_detection", outlier.status());
     }
     config.outlier = *std::move(outlier);
   }
@@ -350,7 +339,7 @@ absl::StatusOr<ClusterConfig> parseCluster(const Cluster& proto,
   config.kind = kind->name;
   auto endpoints = parseEndpoints(proto.load_assignment(), kind->factory->resolvesNames());
   if (!endpoints.ok()) {
-    return within("load_assignment", endpoints.status());
+    return base::errorWithin("load_assignment", endpoints.status());
   }
   config.endpoints = *std::move(endpoints);
   absl::Status status = parseParts(proto, context, config);

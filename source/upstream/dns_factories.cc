@@ -6,6 +6,7 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
 #include "google/protobuf/empty.pb.h"
+#include "source/base/proto.h"
 #include "source/upstream/dns_cluster.h"
 #include "source/upstream/factories.h"
 
@@ -18,10 +19,6 @@ using google::protobuf::Message;
 using registry::Category;
 
 constexpr int kBackoffMaxFactor = 10; // max_interval, where only a base_interval is given.
-
-base::Duration durationOf(const google::protobuf::Duration& proto) {
-  return std::chrono::seconds(proto.seconds()) + std::chrono::nanoseconds(proto.nanos());
-}
 
 net::DnsFamily familyOf(Cluster::DnsLookupFamily family) {
   switch (family) {
@@ -58,15 +55,15 @@ template <class Proto> absl::StatusOr<DnsConfig> parse(const Proto& proto) {
   DnsConfig config;
   config.family = familyOf(proto.dns_lookup_family());
   config.respect_ttl = proto.respect_dns_ttl();
-  config.jitter = durationOf(proto.dns_jitter());
+  config.jitter = base::toDuration(proto.dns_jitter());
   if (proto.has_dns_refresh_rate()) {
-    config.refresh_rate = durationOf(proto.dns_refresh_rate());
+    config.refresh_rate = base::toDuration(proto.dns_refresh_rate());
   }
   if (proto.has_dns_failure_refresh_rate()) {
     const auto& rate = proto.dns_failure_refresh_rate();
-    const base::Duration base = durationOf(rate.base_interval());
+    const base::Duration base = base::toDuration(rate.base_interval());
     const base::Duration max =
-        rate.has_max_interval() ? durationOf(rate.max_interval()) : base * kBackoffMaxFactor;
+        rate.has_max_interval() ? base::toDuration(rate.max_interval()) : base * kBackoffMaxFactor;
     if (max < base) {
       return absl::InvalidArgumentError(
           "dns_failure_refresh_rate.max_interval: dns_failure_refresh_rate must have max_interval "
@@ -140,7 +137,7 @@ public:
       return absl::InvalidArgumentError(
           absl::StrCat("cluster_type.typed_config.", dns.status().message()));
     }
-    dns->min_refresh_rate = durationOf(proto.dns_min_refresh_rate());
+    dns->min_refresh_rate = base::toDuration(proto.dns_min_refresh_rate());
     return proto.all_addresses_in_single_endpoint() ? useLogicalDns(*dns, config)
                                                     : useStrictDns(*dns, config);
   }

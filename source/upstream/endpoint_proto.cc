@@ -17,11 +17,6 @@ namespace endpoint = envoy::config::endpoint::v3;
 constexpr absl::string_view kResolveHint =
     ". Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'";
 
-// A status whose path gets `path` in front.
-absl::Status inside(absl::string_view path, const absl::Status& status) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ".", status.message()));
-}
-
 EndpointHealth healthOf(core::HealthStatus status) {
   switch (status) {
   case core::HEALTHY:
@@ -70,7 +65,7 @@ absl::Status parseHealthTarget(const endpoint::Endpoint::HealthCheckConfig& prot
   if (proto.has_address()) {
     absl::StatusOr<net::Address> address = parseAddress(proto.address());
     if (!address.ok()) {
-      return inside("endpoint.health_check_config.address", address.status());
+      return base::errorWithin("endpoint.health_check_config.address", address.status());
     }
     target.address = target.port > 0 ? address->withPort(target.port) : *address;
   }
@@ -84,12 +79,12 @@ absl::StatusOr<EndpointConfig> parseEndpoint(const endpoint::LbEndpoint& proto, 
   if (resolve && address.has_socket_address()) {
     const absl::Status status = parseName(address, config);
     if (!status.ok()) {
-      return inside("endpoint.address", status);
+      return base::errorWithin("endpoint.address", status);
     }
   } else {
     absl::StatusOr<net::Address> parsed = parseAddress(address, kResolveHint);
     if (!parsed.ok()) {
-      return inside("endpoint.address", parsed.status());
+      return base::errorWithin("endpoint.address", parsed.status());
     }
     config.address = *std::move(parsed);
   }
@@ -114,10 +109,6 @@ absl::StatusOr<EndpointConfig> parseEndpoint(const endpoint::LbEndpoint& proto, 
 }
 
 } // namespace
-
-absl::Status errorAt(absl::string_view path, absl::string_view text) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ": ", text));
-}
 
 absl::StatusOr<net::Address> parseAddress(const core::Address& proto, absl::string_view hint) {
   if (proto.has_pipe()) {
@@ -157,7 +148,8 @@ parseEndpoints(const endpoint::ClusterLoadAssignment& proto, bool resolve) {
     for (int j = 0; j < group.lb_endpoints_size(); ++j) {
       absl::StatusOr<EndpointConfig> parsed = parseEndpoint(group.lb_endpoints(j), resolve);
       if (!parsed.ok()) {
-        return inside(absl::StrCat("endpoints[", i, "].lb_endpoints[", j, "]"), parsed.status());
+        return base::errorWithin(absl::StrCat("endpoints[", i, "].lb_endpoints[", j, "]"),
+                                 parsed.status());
       }
       locality.endpoints.push_back(*std::move(parsed));
     }

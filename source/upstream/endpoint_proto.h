@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "source/base/field_error.h"
 #include "source/net/address.h"
 #include "source/upstream/config.h"
 
@@ -17,8 +18,7 @@ class ClusterLoadAssignment;
 
 namespace culvert::upstream {
 
-// An error about the field at `path`, inside the message that is being read.
-absl::Status errorAt(absl::string_view path, absl::string_view text);
+using base::errorAt;
 
 // An address in digits, a unix socket's path or an internal listener's name. `hint` ends the
 // sentence when it is none of them. Errors: begin with the path of the field inside `proto`.

@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "source/base/clock.h"
 #include "source/base/log.h"
 #include "source/upstream/health_session.h"
 
@@ -14,11 +15,6 @@ namespace {
 
 std::string secondsText(base::Duration duration) {
   return absl::StrCat(std::chrono::duration<double>(duration).count(), " s");
-}
-
-uint64_t milliseconds(base::Duration duration) {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
 } // namespace
@@ -129,11 +125,11 @@ base::Duration HealthChecker::initialDelay() {
 
 base::Duration HealthChecker::jittered(base::Duration delay, base::Duration jitter,
                                        uint32_t percent) {
-  uint64_t delay_ms = milliseconds(delay);
+  uint64_t delay_ms = base::toMilliseconds(delay);
   if (const uint64_t most_ms = delay_ms * percent / 100; most_ms > 0) {
     delay_ms += random_.below(most_ms);
   }
-  if (const uint64_t most_ms = milliseconds(jitter); most_ms > 0) {
+  if (const uint64_t most_ms = base::toMilliseconds(jitter); most_ms > 0) {
     delay_ms += random_.below(most_ms);
   }
   const uint64_t max_ms = std::min<uint64_t>(runtime_("health_check.max_interval", UINT32_MAX),

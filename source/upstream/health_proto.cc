@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/config/core/v3/health_check.pb.h"
 #include "envoy/extensions/health_check/event_sinks/file/v3/file.pb.h"
+#include "source/base/proto.h"
 #include "source/upstream/endpoint_proto.h"
 
 namespace culvert::upstream {
@@ -17,21 +18,17 @@ namespace {
 namespace core = envoy::config::core::v3;
 using Ranges = google::protobuf::RepeatedPtrField<envoy::type::v3::Int64Range>;
 
-base::Duration durationOf(const google::protobuf::Duration& proto) {
-  return std::chrono::seconds(proto.seconds()) + std::chrono::nanoseconds(proto.nanos());
-}
-
 // `fallback` where the message does not say.
 base::Duration durationOr(bool has, const google::protobuf::Duration& proto,
                           base::Duration fallback) {
-  return has ? durationOf(proto) : fallback;
+  return has ? base::toDuration(proto) : fallback;
 }
 
 void parseIntervals(const core::HealthCheck& proto, HealthCheckConfig& config) {
-  config.timeout = durationOf(proto.timeout());
-  config.interval = durationOf(proto.interval());
-  config.initial_jitter = durationOf(proto.initial_jitter());
-  config.interval_jitter = durationOf(proto.interval_jitter());
+  config.timeout = base::toDuration(proto.timeout());
+  config.interval = base::toDuration(proto.interval());
+  config.initial_jitter = base::toDuration(proto.initial_jitter());
+  config.interval_jitter = base::toDuration(proto.interval_jitter());
   config.interval_jitter_percent = proto.interval_jitter_percent();
   config.no_traffic_interval = durationOr(proto.has_no_traffic_interval(),
                                           proto.no_traffic_interval(), config.no_traffic_interval);

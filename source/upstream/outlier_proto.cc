@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "envoy/config/cluster/v3/outlier_detection.pb.h"
+#include "source/base/proto.h"
 #include "source/upstream/endpoint_proto.h"
 
 namespace culvert::upstream {
@@ -13,7 +14,7 @@ using Proto = envoy::config::cluster::v3::OutlierDetection;
 
 void set(bool has, const google::protobuf::Duration& proto, base::Duration& duration) {
   if (has) {
-    duration = std::chrono::seconds(proto.seconds()) + std::chrono::nanoseconds(proto.nanos());
+    duration = base::toDuration(proto);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "source/base/clock.h"
 #include "source/base/log.h"
 #include "source/upstream/worker_clusters.h"
 
@@ -18,11 +19,6 @@ template <class T> void increase(std::atomic<T>& value) {
 }
 template <class T> void decrease(std::atomic<T>& value) {
   value.fetch_sub(1, std::memory_order_relaxed);
-}
-
-uint64_t milliseconds(base::Duration duration) {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
 // The connection calls the other end "peer"; to a session it is the upstream.
@@ -95,7 +91,7 @@ void TcpUpstream::onConnected() {
   leaveConnecting();
   state_ = State::kOpen;
   ClusterInfo& info = cluster_.info();
-  info.stats.upstream_cx_connect_ms.record(milliseconds(connection_.loop().now() - start_));
+  info.stats.upstream_cx_connect_ms.record(base::toMilliseconds(connection_.loop().now() - start_));
   info.stats.upstream_rq_total.add();
   info.stats.upstream_rq_active.add();
   info.breakers.requests.take();
@@ -207,7 +203,7 @@ void TcpUpstream::countClosed(bool by_peer) {
   ClusterStats& stats = info.stats;
   const bool was_connecting = std::exchange(state_, State::kClosed) == State::kConnecting;
   countSent();
-  stats.upstream_cx_length_ms.record(milliseconds(connection_.loop().now() - start_));
+  stats.upstream_cx_length_ms.record(base::toMilliseconds(connection_.loop().now() - start_));
   stats.upstream_cx_active.sub();
   stats.upstream_cx_destroy.add();
   (by_peer ? stats.upstream_cx_destroy_remote : stats.upstream_cx_destroy_local).add();

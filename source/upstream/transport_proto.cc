@@ -10,6 +10,7 @@
 #include "envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.pb.h"
 #include "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
+#include "source/base/proto.h"
 #include "source/upstream/endpoint_proto.h"
 #include "source/upstream/internal_transport.h"
 #include "source/upstream/named_factory.h"
@@ -108,8 +109,7 @@ private:
 absl::StatusOr<std::shared_ptr<TransportSocketFactory>>
 parseTransport(const envoy::config::core::v3::TransportSocket& proto,
                const TransportContext& context) {
-  const std::string& url = proto.typed_config().type_url();
-  const std::string type = url.substr(url.rfind('/') + 1);
+  const std::string type = base::typeOf(proto.typed_config());
   const auto* const factory = static_cast<const UpstreamTransportFactory*>(
       type.empty() ? context.registry.findByName(Category::kTransportSocketOut, proto.name())
                    : context.registry.findFactory(Category::kTransportSocketOut, type));
@@ -123,8 +123,7 @@ parseTransport(const envoy::config::core::v3::TransportSocket& proto,
     return errorAt(kPath, absl::StrCat("Unable to unpack as ", factory->type()));
   }
   auto made = factory->create(*message, context);
-  return made.ok() ? made
-                   : absl::InvalidArgumentError(absl::StrCat(kPath, ".", made.status().message()));
+  return made.ok() ? made : base::errorWithin(kPath, made.status());
 }
 
 void registerTransports(registry::Registry& registry) {

@@ -58,9 +58,7 @@ std::function<bool(uint64_t)> makeComparison(const pb::ComparisonFilter& config,
 
 uint64_t durationMilliseconds(const Entry& entry) {
   const base::Instant end = entry.info.end == base::Instant{} ? entry.now : entry.info.end;
-  const auto duration = end - entry.info.start;
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+  return base::toMilliseconds(end - entry.info.start);
 }
 
 uint64_t denominatorOf(const envoy::type::v3::FractionalPercent& percent) {

@@ -7,17 +7,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "envoy/config/core/v3/base.pb.h"
+#include "source/base/field_error.h"
 
 namespace culvert::config::tls {
 namespace {
 
+using base::errorAt;
 using envoy::config::core::v3::DataSource;
 
 constexpr absl::string_view kInline = "<inline>";
-
-absl::Status errorAt(absl::string_view path, absl::string_view text) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ": ", text));
-}
 
 } // namespace
 

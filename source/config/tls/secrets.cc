@@ -7,19 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/admin/v3/config_dump.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
-#include "google/protobuf/util/time_util.h"
+#include "source/base/field_error.h"
+#include "source/base/proto.h"
 
 namespace culvert::config::tls {
 namespace {
-
-absl::Status within(absl::string_view path, const absl::Status& status) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ": ", status.message()));
-}
-
-google::protobuf::Timestamp timestampOf(base::WallTime time) {
-  return google::protobuf::util::TimeUtil::MillisecondsToTimestamp(
-      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
-}
 
 const char* unknownText(SecretKind kind) {
   return kind == SecretKind::kCertificate ? "Unknown static secret: "
@@ -69,7 +61,8 @@ absl::StatusOr<NamedSecrets> Secrets::find(const Common& context) {
   for (int i = 0; i < context.tls_certificate_sds_secret_configs_size(); i++) {
     auto secret = findOne(context.tls_certificate_sds_secret_configs(i), SecretKind::kCertificate);
     if (!secret.ok()) {
-      return within(absl::StrCat("tls_certificate_sds_secret_configs[", i, "]"), secret.status());
+      return base::errorAt(absl::StrCat("tls_certificate_sds_secret_configs[", i, "]"),
+                           secret.status().message());
     }
     found.certificates.push_back(*std::move(secret));
   }
@@ -80,9 +73,9 @@ absl::StatusOr<NamedSecrets> Secrets::find(const Common& context) {
                  : context.validation_context_sds_secret_config(),
         SecretKind::kValidation);
     if (!secret.ok()) {
-      return within(absl::StrCat(combined ? "combined_validation_context." : "",
-                                 "validation_context_sds_secret_config"),
-                    secret.status());
+      return base::errorAt(absl::StrCat(combined ? "combined_validation_context." : "",
+                                        "validation_context_sds_secret_config"),
+                           secret.status().message());
     }
     found.validation = *std::move(secret);
   }
@@ -122,7 +115,7 @@ void Secrets::dump(base::WallTime loaded, envoy::admin::v3::SecretsConfigDump& d
   for (const auto& [key, secret] : static_) {
     auto& item = *dump.add_static_secrets();
     item.set_name(secret->name());
-    *item.mutable_last_updated() = timestampOf(loaded);
+    *item.mutable_last_updated() = base::toTimestamp(loaded);
     item.mutable_secret()->PackFrom(*secret->get());
   }
   for (const auto& [origin, secret] : files_) {
@@ -131,7 +124,7 @@ void Secrets::dump(base::WallTime loaded, envoy::admin::v3::SecretsConfigDump& d
     item.set_name(secret->name());
     if (there) {
       item.set_version_info(secret->version());
-      *item.mutable_last_updated() = timestampOf(secret->updated());
+      *item.mutable_last_updated() = base::toTimestamp(secret->updated());
       item.mutable_secret()->PackFrom(*secret->get());
     }
   }

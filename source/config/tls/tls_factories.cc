@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "source/base/field_error.h"
 #include "source/config/tls/secrets.h"
 #include "source/config/tls/tls_proto.h"
 #include "source/filter_api/transport_socket.h"
@@ -33,10 +34,6 @@ using SlotPtr = std::shared_ptr<const ContextSlot>;
 
 constexpr char kCommon[] = "common_tls_context";
 
-absl::Status within(absl::string_view field, const absl::Status& status) {
-  return absl::InvalidArgumentError(absl::StrCat(field, ".", status.message()));
-}
-
 // A slot for what `make` makes of the message's certificates and rules.
 template <class Make>
 absl::StatusOr<std::shared_ptr<ContextSlot>>
@@ -48,7 +45,7 @@ addSlot(const CommonTlsContext& common, Contexts& contexts, Secrets& secrets,
   }
   auto named = secrets.find(common);
   if (!named.ok()) {
-    return within(kCommon, named.status());
+    return base::errorWithin(kCommon, named.status());
   }
   const auto maker = [common, named = *named, make]() -> absl::StatusOr<ContextSlot::ContextPtr> {
     if (!named.ready()) {
@@ -62,7 +59,7 @@ addSlot(const CommonTlsContext& common, Contexts& contexts, Secrets& secrets,
   };
   auto slot = contexts.add(maker, stats, watchedFiles(common));
   if (!slot.ok()) {
-    return within(kCommon, slot.status());
+    return base::errorWithin(kCommon, slot.status());
   }
   named->serve(*slot);
   return slot;

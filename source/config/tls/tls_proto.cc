@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "source/base/field_error.h"
 #include "source/config/tls/data_source.h"
 #include "source/match/value_match.h"
 #include "source/tls/check.h"
@@ -18,6 +19,7 @@ namespace {
 namespace tls_v3 = envoy::extensions::transport_sockets::tls::v3;
 namespace matcher_v3 = envoy::type::matcher::v3;
 
+using base::errorAt;
 using culvert::tls::CertificateConfig;
 using culvert::tls::ContextConfig;
 using culvert::tls::Params;
@@ -28,10 +30,6 @@ using culvert::tls::Source;
 using culvert::tls::ValidationConfig;
 using culvert::tls::Version;
 using culvert::tls::WatchedFile;
-
-absl::Status errorAt(absl::string_view path, absl::string_view text) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ": ", text));
-}
 
 Version versionOf(tls_v3::TlsParameters::TlsProtocol protocol) {
   switch (protocol) {

@@ -14,6 +14,7 @@
 #include "google/protobuf/util/json_util.h"
 #include "re2/re2.h"
 #include "udpa/annotations/sensitive.pb.h"
+#include "source/base/proto.h"
 
 namespace culvert::server {
 namespace {
@@ -92,15 +93,6 @@ void redact(Message& message, bool sensitive) {
   }
 }
 
-google::protobuf::Timestamp toTimestamp(base::WallTime time) {
-  google::protobuf::Timestamp timestamp;
-  const int64_t ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  timestamp.set_seconds(ms / 1000);
-  timestamp.set_nanos(static_cast<int32_t>(ms % 1000) * 1'000'000);
-  return timestamp;
-}
-
 class NameFilter {
 public:
   explicit NameFilter(const std::string& regex) : any_(regex.empty()), regex_(regex, RE2::Quiet) {}
@@ -173,7 +165,7 @@ template <class Add> void fillClusters(const Dynamic& from, const NameFilter& fi
     admin::ClustersConfigDump::DynamicCluster& item = *add();
     item.set_version_info(cluster.version);
     item.mutable_cluster()->PackFrom(*cluster.message);
-    *item.mutable_last_updated() = toTimestamp(cluster.updated);
+    *item.mutable_last_updated() = base::toTimestamp(cluster.updated);
   }
 }
 
@@ -200,7 +192,7 @@ std::unique_ptr<Message> clustersDump(const ConfigDumpSource& source, const Name
       continue;
     auto& item = *dump->add_static_clusters();
     item.mutable_cluster()->PackFrom(cluster);
-    *item.mutable_last_updated() = toTimestamp(source.loaded);
+    *item.mutable_last_updated() = base::toTimestamp(source.loaded);
   }
   fillClusters(source.dynamic.active_clusters, filter,
                [&] { return dump->add_dynamic_active_clusters(); });
@@ -226,7 +218,7 @@ void fillState(const DynamicResource& from,
                admin::ListenersConfigDump::DynamicListenerState& state) {
   state.set_version_info(from.version);
   state.mutable_listener()->PackFrom(*from.message);
-  *state.mutable_last_updated() = toTimestamp(from.updated);
+  *state.mutable_last_updated() = base::toTimestamp(from.updated);
 }
 
 // One entry for each name, with what there is of it.
@@ -252,7 +244,7 @@ void fillListeners(const DynamicResources& dynamic, const NameFilter& filter,
   visit(dynamic.refused_listeners, [](const auto& from, auto& item) {
     admin::UpdateFailureState& error = *item.mutable_error_state();
     error.mutable_failed_configuration()->PackFrom(*from.message);
-    *error.mutable_last_update_attempt() = toTimestamp(from.updated);
+    *error.mutable_last_update_attempt() = base::toTimestamp(from.updated);
     error.set_details(from.details);
   });
 }
@@ -265,7 +257,7 @@ std::unique_ptr<Message> listenersDump(const ConfigDumpSource& source, const Nam
       continue;
     auto& item = *dump->add_static_listeners();
     item.mutable_listener()->PackFrom(listener);
-    *item.mutable_last_updated() = toTimestamp(source.loaded);
+    *item.mutable_last_updated() = base::toTimestamp(source.loaded);
   }
   fillListeners(source.dynamic, filter, *dump);
   return dump;
@@ -274,7 +266,7 @@ std::unique_ptr<Message> listenersDump(const ConfigDumpSource& source, const Nam
 Configs allConfigs(const ConfigDumpSource& source, const NameFilter& filter, bool include_eds) {
   auto bootstrap = std::make_unique<admin::BootstrapConfigDump>();
   *bootstrap->mutable_bootstrap() = source.bootstrap;
-  *bootstrap->mutable_last_updated() = toTimestamp(source.loaded);
+  *bootstrap->mutable_last_updated() = base::toTimestamp(source.loaded);
   Configs configs;
   configs.push_back(std::move(bootstrap));
   configs.push_back(clustersDump(source, filter));

@@ -5,15 +5,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
+#include "source/base/field_error.h"
 #include "source/tls/config.h"
 #include "source/tls/internal/openssl.h"
 
 namespace culvert::tls::internal {
 
-inline absl::Status errorAt(absl::string_view path, absl::string_view text) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ": ", text));
-}
+using base::errorAt;
 
 // A certificate with its key, ready for use.
 struct Credential {
