@@ -12,12 +12,32 @@
 namespace culvert::tls {
 namespace {
 
-// What the server says of a client that sends `bytes` and then nothing more, or its end.
+// What the server says of a client that sends `bytes` and then nothing more, or its end, and what
+// it says to that client.
 struct Garbage {
   std::string bytes;
   bool end;
   std::string failure;
+  int alert = kNone;
+
+  static constexpr int kNone = -1;
 };
+
+// All that comes until the connection is over.
+std::string readToEnd(int fd) {
+  std::string all;
+  char bytes[64];
+  ssize_t got;
+  while ((got = ::recv(fd, bytes, sizeof(bytes), 0)) > 0) {
+    all.append(bytes, static_cast<size_t>(got));
+  }
+  return all;
+}
+
+// The description in a record that is a fatal alert.
+int alertIn(absl::string_view record) {
+  return record.size() == 7 && record[0] == 21 && record[5] == 2 ? record[6] : Garbage::kNone;
+}
 
 class GarbageTest : public ContextTest, public testing::WithParamInterface<Garbage> {};
 
@@ -35,6 +55,9 @@ TEST_P(GarbageTest, EndsTheHandshake) {
   EXPECT_EQ(down_->failure(), GetParam().failure);
   EXPECT_EQ(serverStat("connection_error"), GetParam().failure.empty() ? 0u : 1u);
   EXPECT_EQ(serverStat("handshake"), 0u);
+  if (!GetParam().end) {
+    EXPECT_EQ(alertIn(readToEnd(peer.get())), GetParam().alert);
+  }
 }
 
 std::string sslError(absl::string_view what) {
@@ -47,11 +70,17 @@ INSTANTIATE_TEST_SUITE_P(
         Garbage{"GET / HTTP/1.1\r\n\r\n", false,
                 sslError("268435612:SSL routines:OPENSSL_internal:HTTP_REQUEST")},
         Garbage{"hello world, this is no TLS", false,
-                sslError("268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER")},
+                sslError("268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER"),
+                SSL_AD_PROTOCOL_VERSION},
+        Garbage{std::string(40'000, '?'), false, // More than is read before.
+                sslError("268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER"),
+                SSL_AD_PROTOCOL_VERSION},
         Garbage{std::string("\x17\x03\x03\x00\x05hello", 10), false,
-                sslError("268435681:SSL routines:OPENSSL_internal:UNEXPECTED_RECORD")},
+                sslError("268435681:SSL routines:OPENSSL_internal:UNEXPECTED_RECORD"),
+                SSL_AD_UNEXPECTED_MESSAGE},
         Garbage{std::string("\x16\x03\x01\xff\xff", 5) + std::string(1000, 'x'), false,
-                sslError("268435602:SSL routines:OPENSSL_internal:ENCRYPTED_LENGTH_TOO_LONG")},
+                sslError("268435602:SSL routines:OPENSSL_internal:ENCRYPTED_LENGTH_TOO_LONG"),
+                SSL_AD_RECORD_OVERFLOW},
         Garbage{std::string("\x16\x03\x01", 3), true, ""}, Garbage{"", true, ""}));
 
 TEST_F(ContextTest, DamagedRecordEndsTheConnection) {

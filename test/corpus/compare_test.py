@@ -39,6 +39,16 @@ class WithItself(unittest.TestCase):
     def test_unix_sockets(self):
         self.assertEqual(self.differences("44-unix-sockets"), [])
 
+    def test_tls_both_ways(self):
+        options = Options(traffic="tls,tls:max=1.2,tls:cert=certs/foreign,bulk:40000")
+        for name in ("20-mtls-spiffe", "21-tls-originate"):
+            path = os.path.join(corpus_case.DATA, "valid", name + ".yaml")
+            one = corpus_case.binary()
+            result = compare.compare(path, one, one, options)
+            seen = {row.key: row.envoy for row in result.rows if row.section == "clients"}
+            self.assertEqual(result.differences, [])
+            self.assertIn("no handshake", seen["tls:max=1.2"])
+
     def test_refused_file(self):
         path = os.path.join(corpus_case.DATA, "invalid", "04-port-out-of-range.yaml")
         one = corpus_case.binary()

@@ -43,7 +43,8 @@ class Bootstrap(unittest.TestCase):
             {"static_clusters": [{"cluster": cluster}]}]})
         self.assertEqual([tuple(entry) for entry in layout.listeners],
                          [("in", "127.0.0.1", 10000), ("in", "/tmp/s", 0)])
-        self.assertEqual([tuple(entry) for entry in layout.endpoints], [("c", "127.0.0.1", 10000)])
+        self.assertEqual([tuple(entry) for entry in layout.endpoints],
+                         [("c", "127.0.0.1", 10000, False)])
         self.assertEqual((layout.log_paths, layout.log_formats), (["/tmp/a.log"], [None]))
         self.assertEqual(layout.moved_to("/x").listeners[1].address, "/x/s")
 
@@ -124,6 +125,17 @@ class Traffic(unittest.TestCase):
                          [("hello", "hello", "", None)] * 2 +
                          [("silent:0.5@127.0.0.2", "silent", "0.5", "127.0.0.2"),
                           ("bulk:10", "bulk", "10", None)])
+
+    def test_text_has_ends_of_lines(self):
+        with backend.Backend("A", greet=False) as server:
+            [step] = traffic.parse(r"hello:PROXY TCP4 127.0.0.1 127.0.0.2 7 8\r\nhi")
+            self.assertEqual(traffic.run(step, ("127.0.0.1", server.port)),
+                             r"'PROXY TCP4 127.0.0.1 127.0.0.2 <port> 8\r\nhi', FIN")
+
+    def test_file_with_tls_is_asked_in_tls_too(self):
+        script = traffic.script_for("DownstreamTlsContext")
+        self.assertIn("tls", [step.verb for step in traffic.parse(script)])
+        self.assertEqual(traffic.script_for("filters"), traffic.DEFAULT)
 
     def test_unknown_verb_is_named(self):
         with self.assertRaisesRegex(ValueError, "'shout' is no step; verbs are bulk"):

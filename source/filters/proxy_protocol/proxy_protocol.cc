@@ -48,7 +48,9 @@ public:
   static constexpr const char* kNames[] = {"envoy.filters.listener.proxy_protocol",
                                            "envoy.listener.proxy_protocol"};
 
-  explicit ProxyProtocol(const Config& config) : config_(config), stats_(config.stats()) {}
+  explicit ProxyProtocol(const Config& config)
+      : config_(config), stats_(config.stats()),
+        needed_bytes_(config.allow_no_header ? 1 : kFixedBytes) {}
 
   Verdict onAccept() override { return Verdict::kWait; }
   Verdict onData(absl::string_view bytes) override;
@@ -56,6 +58,7 @@ public:
 
 private:
   static constexpr size_t kFirstLookBytes = 256;
+  static constexpr size_t kFixedBytes = 16; // Of a header of version 2.
 
   Verdict onHeader(const ParsedHeader& header);
   Verdict onNoHeader();
@@ -65,6 +68,7 @@ private:
 
   const Config& config_;
   Stats& stats_;
+  const size_t needed_bytes_; // Fewer are not refused yet, as by Envoy.
   size_t look_bytes_ = kFirstLookBytes;
 };
 
@@ -74,7 +78,7 @@ Verdict ProxyProtocol::onData(absl::string_view bytes) {
   case Kind::kHeader:
     return onHeader(header);
   case Kind::kNone:
-    return onNoHeader();
+    return bytes.size() >= needed_bytes_ ? onNoHeader() : Verdict::kWait;
   case Kind::kMalformed:
     return onMalformed(header.version);
   case Kind::kNeedMore:

@@ -72,7 +72,7 @@ private:
   void onUpstreamWriteBlocked(bool blocked) override;
   void onUpstreamClosed(const CloseReason& reason) override;
   net::Connection* upstreamDirectSink() override;
-  void onUpstreamSpliced(size_t bytes) override { countSent(bytes); }
+  void onUpstreamSpliced(size_t) override { countSent(); }
 
   const ConnectionInfo* downstream() const override { return info_; }
   std::optional<uint64_t> hashKey() const override;
@@ -98,9 +98,12 @@ private:
     counted_received_bytes_ += bytes;
     stats_.downstream_cx_rx_bytes_total.add(bytes);
   }
-  void countSent(size_t bytes) {
+  // What has left, not what was written: a peer may be gone before it takes that.
+  void countSent() {
     last_activity_ = connection().loop().now();
-    stats_.downstream_cx_tx_bytes_total.add(bytes);
+    const uint64_t sent_bytes = connection().transport().bytesSent();
+    stats_.downstream_cx_tx_bytes_total.add(sent_bytes - counted_sent_bytes_);
+    counted_sent_bytes_ = sent_bytes;
   }
 
   std::unique_ptr<Timer> newTimer(Timer::Callback callback, base::Duration delay) {
@@ -124,6 +127,7 @@ private:
   base::Instant last_activity_;
   size_t counted_unsent_bytes_ = 0;
   uint64_t counted_received_bytes_ = 0;
+  uint64_t counted_sent_bytes_ = 0;
   bool early_end_ = false;
   bool connecting_ = false;
   bool connected_ = false;
@@ -316,8 +320,8 @@ void TcpProxy::sendEarly() {
 }
 
 void TcpProxy::onUpstreamData(Buffer& data, bool end) {
-  countSent(data.size());
   connection().write(data, end);
+  countSent();
 }
 
 // The upstream host takes bytes slower than the peer sends them.
@@ -336,6 +340,7 @@ void TcpProxy::onWriteBlocked(bool blocked) {
   stats_.downstream_cx_tx_bytes_buffered.sub(counted_unsent_bytes_);
   counted_unsent_bytes_ = blocked ? connection().transport().unsentBytes() : 0;
   stats_.downstream_cx_tx_bytes_buffered.add(counted_unsent_bytes_);
+  countSent();
   if (upstream_ == nullptr || !connected_) {
     return;
   }
@@ -368,6 +373,7 @@ void TcpProxy::onClose(const CloseReason& reason) {
   // What a filter before this one kept for itself was received all the same.
   stats_.downstream_cx_rx_bytes_total.add(std::max(info_->bytes_received, counted_received_bytes_) -
                                           counted_received_bytes_);
+  countSent();
   idle_timer_.reset();
   rare_timer_.reset();
   duration_timer_.reset();

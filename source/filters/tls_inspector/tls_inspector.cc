@@ -18,6 +18,7 @@ using Proto = envoy::extensions::filters::listener::tls_inspector::v3::TlsInspec
 
 constexpr absl::string_view kMetadata = "envoy.filters.listener.tls_inspector";
 constexpr uint32_t kHelloBytesMax = 16384;
+constexpr size_t kRecordHeaderBytes = 5;
 
 // The statistics tls_inspector.* (envoy-compat D); all inspectors share them.
 struct Stats {
@@ -70,7 +71,7 @@ private:
   const Config& config_;
   Stats& stats_;
   size_t look_bytes_;
-  size_t needed_bytes_ = 1; // Less is not worth a look.
+  size_t needed_bytes_ = kRecordHeaderBytes; // With less nothing is decided, as by Envoy.
 };
 
 Verdict TlsInspector::onData(absl::string_view bytes) {

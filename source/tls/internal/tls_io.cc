@@ -2,6 +2,7 @@
 #include "source/tls/internal/tls_io.h"
 
 #include <openssl/err.h>
+#include <openssl/sslerr.h>
 
 #include <algorithm>
 #include <cstring>
@@ -28,6 +29,8 @@ constexpr size_t kBulkReadBytes = 128 * 1024;
 constexpr int kReadsMax = 16;
 // What a peer may have us answer (changes of keys, RFC 8446, section 4.6.3) without reading it.
 constexpr size_t kAnswersMax = 16 * 1024;
+// For a peer whose first bytes are no record of a version there is: the library says nothing.
+constexpr absl::string_view kProtocolVersionAlert("\x15\x03\x01\x00\x02\x02\x46", 7);
 
 } // namespace
 
@@ -290,6 +293,10 @@ void TlsIo::onHandshakeDone() {
 
 // Remembers why, and counts it.
 void TlsIo::fail() {
+  if (state_ == State::kHandshake && shared_.records.empty() &&
+      ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_WRONG_VERSION_NUMBER) {
+    shared_.records = std::string(kProtocolVersionAlert);
+  }
   state_ = State::kFailed;
   Failure failure = takeFailure(session_->verify_detail);
   if (transport_reset_) {
@@ -439,6 +446,9 @@ void TlsIo::sendCloseNotify() {
 void TlsIo::close(bool reset) {
   if (!reset && unsent_.empty() && !transport_reset_) {
     sendCloseNotify();
+    if (state_ == State::kFailed) {
+      inner_->shutdownWrite(); // The alert arrives also where unread input makes the end a reset.
+    }
   }
   state_ = State::kClosed;
   unsent_.clear();

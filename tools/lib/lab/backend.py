@@ -93,16 +93,18 @@ def fin_first(visit, backend):
 class Backend:
     """A server on loopback. Greets with its name and a newline, then behaves.
 
-    Threads: one accepts, one for each connection. close() ends all of them.
+    `tls` is the ssl.SSLContext of one that does so within TLS. Threads: one accepts, one for each connection. close() ends all of them.
     """
 
-    def __init__(self, name, port=0, address="127.0.0.1", path=None, behave=echo, greet=True):
+    def __init__(self, name, port=0, address="127.0.0.1", path=None, behave=echo, greet=True,
+                 tls=None):
         self.name = name
         self.visits = []
         self.released = threading.Event()
         self._behave = behave
         self._greeting = name.encode() + b"\n" if greet else b""
         self._path = path
+        self._tls = tls
         if path:
             self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self._server.bind(path)
@@ -127,6 +129,8 @@ class Backend:
 
     def _serve(self, visit):
         try:
+            if self._tls:
+                visit.sock = self._tls.wrap_socket(visit.sock, server_side=True)
             visit.write(self._greeting)
             self._behave(visit, self)
         except OSError:

@@ -2,6 +2,7 @@
 """A bootstrap file's ports and paths: found and moved in its text, and read from a config dump."""
 
 import copy
+import json
 import re
 from typing import NamedTuple
 
@@ -53,6 +54,7 @@ class Endpoint(NamedTuple):
     cluster: str
     address: str
     port: int
+    tls: bool = False  # whether the proxy speaks TLS to it
 
 
 class Layout:
@@ -98,10 +100,11 @@ class Layout:
                 self.log_paths.append(path)
 
     def _cluster(self, cluster):
+        tls = "UpstreamTlsContext" in json.dumps(cluster)
         for group in cluster.get("load_assignment", {}).get("endpoints", []):
             for entry in group.get("lb_endpoints", []):
                 if where := _where(entry.get("endpoint", {}).get("address", {})):
-                    self.endpoints.append(Endpoint(cluster["name"], *where))
+                    self.endpoints.append(Endpoint(cluster["name"], *where, tls))
 
     def moved_to(self, folder):
         """The same layout for a run whose paths lie in another folder."""

@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import tempfile
 import time
@@ -27,7 +28,8 @@ class Plan:
             self.text = file.read()
         self.path = os.path.abspath(path)
         self.name = os.path.basename(path)
-        self.steps = traffic.parse(script)
+        self.steps = traffic.parse(script or traffic.script_for(self.text),
+                                   os.path.dirname(self.path))
         self.refuse = set(refuse)
         self.notes = []
         self.moved = {}
@@ -180,6 +182,7 @@ def _start(run, seen):
 def _start_backends(plan, layout):
     """One backend for each loopback endpoint, named A, B, C... in the order of their ports."""
     served = {entry.port for entry in layout.listeners if entry.port}
+    secure = {(entry.address, entry.port) for entry in layout.endpoints if entry.tls}
     places = sorted({(entry.address, entry.port) for entry in layout.endpoints},
                     key=lambda place: (plan.port_in_file(place[1]), place[0]))
     names, backends = {}, {}
@@ -194,8 +197,22 @@ def _start_backends(plan, layout):
             backends[name] = Backend(name, path=address)
         else:
             real = "127.0.0.1" if address == "localhost" else address
-            backends[name] = Backend(name, port, real)
+            tls = _tls_context(plan) if (address, port) in secure else None
+            backends[name] = Backend(name, port, real, tls=tls)
     return names, backends
+
+
+def _tls_context(plan):
+    """Of a backend that a proxy speaks TLS to: the certificates beside the file, if there are any."""
+    folder = os.path.join(os.path.dirname(plan.path), "certs")
+    if not os.path.exists(os.path.join(folder, "server.pem")):
+        plan.notes.append("no certs/server.pem beside the file: its backends speak no TLS")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(folder, "server.pem"), os.path.join(folder, "server.key"))
+    context.load_verify_locations(os.path.join(folder, "ca.pem"))
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context
 
 
 def _traffic(run, layout, chance, seen):
@@ -273,7 +290,9 @@ def _visits(plan, backends, chance, seen):
                 until(lambda: visit.end != "open", 2, "")
             except AssertionError:
                 pass
-        ends = [visit.end for visit in visits]
+        # A health check goes as it has come; a greeting that crosses its end makes that a reset.
+        checks = "health_checks" in plan.text
+        ends = [visit.end for visit in visits if visit.received or not checks]
         counted = ", ".join("%d %s" % (ends.count(end), end)
                             for end in ("FIN", "RST", "open") if end in ends)
         seen.add("backends", label, "%d connections, %d bytes, ended: %s"

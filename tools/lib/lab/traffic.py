@@ -9,22 +9,35 @@ A script is steps joined by commas; a step is VERB[:ARGUMENT][@SOURCE][*COUNT]:
   bulk[:BYTES]      sends BYTES (1000000) while it reads, half-closes when all is back
   pair[:TEXT]       says hello while an earlier client holds its connection open
   reset[:TEXT]      sends TEXT, waits for the answer, leaves with RST
+  tls[:OPTIONS]     says hello within TLS; OPTIONS, with ; between: sni=NAME, alpn=NAME,
+                    max=1.2, cert=STEM for STEM.pem and STEM.key
 
-SOURCE is the address to connect from, as 127.0.0.2. Each step meets every listener.
+SOURCE is the address to connect from, as 127.0.0.2. TEXT may have \\r and \\n. Each step meets
+every listener.
 """
 
 import contextlib
+import hashlib
 import os
 import re
+import ssl
 import time
 from typing import NamedTuple
 
 from lab.client import Client
 
 DEFAULT = "hello,hasty,silent,bulk,hello@127.0.0.2,pair,reset"
+# What else a file is asked that has such a text in it.
+_ALSO = {
+    "DownstreamTlsContext": "tls,tls:sni=echo.lab.test,tls:max=1.2,tls:alpn=h2,"
+                            "tls:cert=certs/client,tls:cert=certs/foreign",
+    "listener.proxy_protocol": "hello:PROXY TCP4 192.0.2.7 192.0.2.8 1111 2222\\r\\nhi",
+    "tls_inspector": "tls:sni=second.lab.test",
+}
 
 _STEP = re.compile(r"(?P<verb>[a-z]+)(:(?P<argument>[^@*,]+))?(@(?P<source>[\w.:]+))?"
                    r"(\*(?P<count>\d+))?\Z")
+_OWN_PORT = re.compile(rb"(PROXY TCP[46] \S+ \S+) \d+")  # of this client, in what a backend echoes
 _ANSWER_S = 1.0  # how long to wait for the first byte of an answer
 _QUIET_S = 0.15  # an answer is over when nothing comes for so long
 _END_S = 8.0
@@ -35,9 +48,15 @@ class Step(NamedTuple):
     verb: str
     argument: str
     source: str
+    folder: str = ""  # Where the files that it names are.
 
 
-def parse(script):
+def script_for(text):
+    """The default script for a file of this text."""
+    return ",".join([DEFAULT] + [steps for word, steps in _ALSO.items() if word in text])
+
+
+def parse(script, folder=""):
     """The steps of a script; ValueError names the step that is none."""
     steps = []
     for text in filter(None, (part.strip() for part in re.split(r"[,\n]", script))):
@@ -46,7 +65,8 @@ def parse(script):
             raise ValueError("traffic: %r is no step; verbs are %s"
                              % (text, ", ".join(sorted(_VERBS))))
         label = text.partition("*")[0]
-        step = Step(label, match["verb"], match["argument"] or "", match["source"])
+        step = Step(label, match["verb"], match["argument"] or "", match["source"],
+                    folder)
         steps += [step] * int(match["count"] or 1)
     return steps
 
@@ -72,7 +92,13 @@ def _wait_for_answer(client):
         pass
 
 
+def _text(step):
+    """The bytes of a step's TEXT."""
+    return (step.argument or "hi").encode().decode("unicode_escape").encode("latin-1")
+
+
 def _say(data, how):
+    data = _OWN_PORT.sub(rb"\1 <port>", data)
     shown = repr(data.decode("utf-8", "backslashreplace")) if data else "nothing"
     if len(data) > 200:
         shown = "%s... (%d bytes)" % (shown[:40], len(data))
@@ -83,7 +109,7 @@ def _sent(step, where, paused):
     """A client that has written its text by the time the proxy sees it."""
     with paused():
         client = Client(where, step.source)
-        client.send((step.argument or "hi").encode())
+        client.send(_text(step))
         if step.verb == "hasty":
             client.half_close()
     return client
@@ -132,7 +158,7 @@ def _bulk(step, where, paused):
         client.half_close()
         ending = client.end(_END_S)
     if sent and ending.data.endswith(sent):
-        greeting = ending.data[:-len(sent)]
+        greeting = _OWN_PORT.sub(rb"\1 <port>", ending.data[:-len(sent)])
         whole = "all %d bytes back" % len(sent)
         start = repr(greeting.decode("utf-8", "backslashreplace")) + ", " if greeting else ""
         return "%s%s, %s" % (start, whole, ending.how)
@@ -158,5 +184,45 @@ def _reset(step, where, paused):
     return seen + "; leaves with RST"
 
 
+def _tls_context(options, folder):
+    """Of a client that takes any certificate: it is the proxy that is looked at."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if "max" in options:
+        context.maximum_version = {"1.2": ssl.TLSVersion.TLSv1_2,
+                                   "1.3": ssl.TLSVersion.TLSv1_3}[options["max"]]
+    if "alpn" in options:
+        context.set_alpn_protocols([options["alpn"]])
+    if "cert" in options:
+        stem = os.path.join(folder, options["cert"])
+        context.load_cert_chain(stem + ".pem", stem + ".key")
+    return context
+
+
+def _tls(step, where, paused):
+    options = dict(part.partition("=")[::2] for part in filter(None, step.argument.split(";")))
+    context = _tls_context(options, step.folder)
+    with Client(where, step.source) as client:
+        try:
+            client.sock = context.wrap_socket(client.sock, server_hostname=options.get("sni"))
+        except (ssl.SSLError, ConnectionError) as problem:
+            return "no handshake: %s" % (getattr(problem, "reason", None) or "connection reset")
+        except TimeoutError:
+            return "no handshake in time"
+        about = [client.sock.version(), client.sock.selected_alpn_protocol(),
+                 _name_of(client.sock.getpeercert(binary_form=True))]
+        client.send(b"hi")
+        _wait_for_answer(client)
+        seen = _say(client.data, client.how)
+        client.half_close()
+        return "%s: %s; then %s" % (" ".join(filter(None, about)), seen, client.end(_END_S).how)
+
+
+def _name_of(certificate):
+    """A few digits that tell one certificate from another."""
+    return "certificate " + hashlib.sha256(certificate).hexdigest()[:8]
+
+
 _VERBS = {"hello": _hello, "hasty": _hasty, "silent": _silent, "bulk": _bulk, "pair": _pair,
-          "reset": _reset}
+          "reset": _reset, "tls": _tls}
