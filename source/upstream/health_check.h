@@ -17,12 +17,16 @@ struct StatusRange {
   uint32_t end;
 };
 
+// Names in lower case.
+using HealthHeaders = std::vector<std::pair<std::string, std::string>>;
+
 // A request that a healthy host answers with an expected status.
 struct HttpCheckConfig {
   bool http2 = false; // Else HTTP/1.1.
   std::string method = "GET";
   std::string path;
   std::string host; // Empty: the host's own name for checks, or the cluster's.
+  HealthHeaders headers = {{"user-agent", "Envoy/HC"}};
   std::vector<StatusRange> expected = {{200, 201}};
   std::vector<StatusRange> retriable; // Bad too, but only after unhealthy_threshold of them.
 };
@@ -31,6 +35,8 @@ struct HttpCheckConfig {
 struct GrpcCheckConfig {
   std::string service;
   std::string authority; // Empty: as HttpCheckConfig::host.
+  HealthHeaders headers = {
+      {"te", "trailers"}, {"content-type", "application/grpc"}, {"user-agent", "Envoy/HC"}};
 };
 
 enum class HealthProtocol : uint8_t { kTcp, kHttp, kGrpc };

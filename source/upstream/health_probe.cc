@@ -56,12 +56,20 @@ bool within(uint32_t status, const std::vector<StatusRange>& ranges) {
   });
 }
 
+std::string linesOf(const HealthHeaders& headers) {
+  std::string lines;
+  for (const auto& [name, value] : headers) {
+    absl::StrAppend(&lines, name, ": ", value, "\r\n");
+  }
+  return lines;
+}
+
 class Http1Probe final : public HealthProbe {
 public:
   Http1Probe(const HttpCheckConfig& config, absl::string_view host)
       : config_(config),
-        request_(absl::StrCat(config.method, " ", config.path, " HTTP/1.1\r\nhost: ", host,
-                              "\r\nuser-agent: Envoy/HC\r\n\r\n")) {}
+        request_(absl::StrCat(config.method, " ", config.path, " HTTP/1.1\r\nhost: ", host, "\r\n",
+                              linesOf(config.headers), "\r\n")) {}
 
   std::string begin() override {
     response_ = HttpResponse(config_.method == "HEAD");

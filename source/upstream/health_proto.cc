@@ -11,6 +11,7 @@
 #include "envoy/extensions/health_check/event_sinks/file/v3/file.pb.h"
 #include "source/base/proto.h"
 #include "source/upstream/endpoint_proto.h"
+#include "source/upstream/health_headers.h"
 
 namespace culvert::upstream {
 namespace {
@@ -116,7 +117,12 @@ absl::Status parseHttp(const core::HealthCheck::HttpHealthCheck& proto, HttpChec
     config.expected.clear();
   }
   absl::Status status =
-      parseRanges(proto.expected_statuses(), "expected_statuses", "expected", config.expected);
+      removeHeaders(proto.request_headers_to_remove(),
+                    "http_health_check.request_headers_to_remove", config.headers);
+  status.Update(addHeaders(proto.request_headers_to_add(),
+                           "http_health_check.request_headers_to_add", config.headers));
+  status.Update(
+      parseRanges(proto.expected_statuses(), "expected_statuses", "expected", config.expected));
   status.Update(
       parseRanges(proto.retriable_statuses(), "retriable_statuses", "retriable", config.retriable));
   return status;
@@ -156,6 +162,8 @@ absl::StatusOr<HealthCheckConfig> parseHealthCheck(const core::HealthCheck& prot
     config.protocol = HealthProtocol::kGrpc;
     config.grpc.service = proto.grpc_health_check().service_name();
     config.grpc.authority = proto.grpc_health_check().authority();
+    status = addHeaders(proto.grpc_health_check().initial_metadata(),
+                        "grpc_health_check.initial_metadata", config.grpc.headers);
   } else {
     status = parseTcp(proto.tcp_health_check(), config);
   }

@@ -91,6 +91,42 @@ TEST(HealthProto, StatusesHaveThreeDigits) {
             "expecting end <= 600, but found end=601");
 }
 
+TEST(HealthProto, HeadersAreChangedAsEnvoyWould) {
+  const auto headers = [](const std::string& fields) {
+    return health("http_health_check { path: '/' " + fields + "}").http.headers;
+  };
+  const auto add = [](const std::string& key, const std::string& value,
+                      const std::string& more = "") {
+    return "request_headers_to_add { header { key: '" + key + "' value: '" + value + "' } " + more +
+           "} ";
+  };
+  const std::pair<std::string, std::string> agent("user-agent", "Envoy/HC");
+  EXPECT_EQ(headers(add("X-One", "1") + add("x-one", "2")),
+            (HealthHeaders{agent, {"x-one", "1"}, {"x-one", "2"}}));
+  EXPECT_EQ(headers(add("user-agent", "me")), (HealthHeaders{{"user-agent", "Envoy/HC,me"}}));
+  EXPECT_EQ(headers(add("user-agent", "me", "append_action: OVERWRITE_IF_EXISTS_OR_ADD") +
+                    add("x", "") + add("y", "%%a")),
+            (HealthHeaders{{"user-agent", "me"}, {"y", "%a"}}));
+  EXPECT_EQ(headers("request_headers_to_remove: 'User-Agent' "), HealthHeaders());
+  EXPECT_EQ(headers(add("x", "1", "append { value: false }") +
+                    add("x", "2", "append_action: ADD_IF_ABSENT") +
+                    add("z", "2", "append_action: OVERWRITE_IF_EXISTS")),
+            (HealthHeaders{agent, {"x", "1"}, {"x", "2"}}));
+}
+
+TEST(HealthProto, SomeHeadersAreNotToBeChanged) {
+  EXPECT_EQ(healthError("http_health_check { request_headers_to_add { header { key: 'Host' } } }"),
+            "http_health_check.request_headers_to_add[0].header.key: :-prefixed or host headers "
+            "may not be modified");
+  EXPECT_EQ(healthError("http_health_check { request_headers_to_remove: ':path' }"),
+            "http_health_check.request_headers_to_remove[0]: :-prefixed or host headers may not "
+            "be removed");
+  EXPECT_EQ(
+      healthError("grpc_health_check { initial_metadata { header { key: 'x' value: '%A%' } } }"),
+      "grpc_health_check.initial_metadata[0].header.value: not supported by Culvert yet: "
+      "commands in health checks");
+}
+
 TEST(HealthProto, GrpcAsksForAService) {
   const HealthCheckConfig config =
       health("grpc_health_check { service_name: 'a.b' authority: 'me' }");

@@ -14,6 +14,16 @@ using hbone::Http2Client;
 using hbone::Http2Fields;
 using hbone::Http2Response;
 
+Http2Fields fieldsOf(const std::string& method, absl::string_view authority,
+                     const std::string& path, const HealthHeaders& headers) {
+  Http2Fields fields = {{":method", method},
+                        {":scheme", "http"},
+                        {":authority", std::string(authority)},
+                        {":path", path}};
+  fields.insert(fields.end(), headers.begin(), headers.end());
+  return fields;
+}
+
 // One request on each check, all of them on one connection.
 class Http2Probe : public HealthProbe {
 public:
@@ -59,12 +69,7 @@ private:
 class HttpProbe final : public Http2Probe {
 public:
   HttpProbe(const HttpCheckConfig& config, absl::string_view authority)
-      : Http2Probe({{":method", config.method},
-                    {":scheme", "http"},
-                    {":authority", std::string(authority)},
-                    {":path", config.path},
-                    {"user-agent", "Envoy/HC"}},
-                   ""),
+      : Http2Probe(fieldsOf(config.method, authority, config.path, config.headers), ""),
         config_(config) {}
 
   uint32_t status() const override { return response().status; }
@@ -123,13 +128,7 @@ bool isServing(absl::string_view body) {
 class GrpcProbe final : public Http2Probe {
 public:
   GrpcProbe(const GrpcCheckConfig& config, absl::string_view authority)
-      : Http2Probe({{":method", "POST"},
-                    {":scheme", "http"},
-                    {":authority", std::string(authority)},
-                    {":path", "/grpc.health.v1.Health/Check"},
-                    {"te", "trailers"},
-                    {"content-type", "application/grpc"},
-                    {"user-agent", "Envoy/HC"}},
+      : Http2Probe(fieldsOf("POST", authority, "/grpc.health.v1.Health/Check", config.headers),
                    grpcRequest(config.service)) {}
 
 private:

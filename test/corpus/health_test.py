@@ -242,6 +242,13 @@ class Http(WithHttp):
         self.assertEqual(server.requests[0][0], "HEAD /x?y=1 HTTP/1.1")
         self.assertIn("host: me.test", server.requests[0])
 
+    def test_the_request_may_have_headers_of_its_own(self):
+        server = self.server(http())
+        self.serve_http("path: /, request_headers_to_add: [{header: {key: X-One, value: a%%b}}], "
+                        "request_headers_to_remove: [user-agent]")
+        until(lambda: server.requests, 10, "a request")
+        self.assertEqual(server.requests[0][1:], ["host: checked", "x-one: a%b"])
+
     def test_a_retriable_status_needs_the_threshold(self):
         server = self.server(http())
         self.serve_http("path: /, retriable_statuses: [{start: 429, end: 430}]",
