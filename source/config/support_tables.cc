@@ -57,7 +57,6 @@ constexpr absl::string_view kStateValue =
 constexpr absl::string_view kStapling = "no OCSP responses are stapled";
 constexpr absl::string_view kOtherNames = "names of other types are not compared";
 constexpr absl::string_view kXds = "configuration from a control plane";
-constexpr absl::string_view kSubsets = "subsets and metadata matching";
 constexpr absl::string_view kResolver = "names are resolved by the resolver that is built in";
 constexpr absl::string_view kHttp = "it is about HTTP";
 constexpr absl::string_view kAboutRequests =
@@ -250,11 +249,10 @@ constexpr FieldSupport kFilterFields[] = {
      "stat_prefix cluster weighted_clusters idle_timeout max_connect_attempts backoff_options "
      "max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage "
      "access_log access_log_options access_log_flush_interval flush_access_log_on_connected "
-     "upstream_connect_mode max_early_data_bytes hash_policy",
+     "upstream_connect_mode max_early_data_bytes hash_policy metadata_match",
      ""},
     {kTcp, kIgnored, "downstream_idle_timeout upstream_idle_timeout",
      "Envoy does not use it either; set idle_timeout"},
-    {kTcp, kNotYet, "metadata_match", kSubsets},
     {kTcp, kNotYet, "tunneling_config", "tunnels"},
     {kTcp, kNotYet, "proxy_protocol_tlvs proxy_protocol_tlv_merge_policy",
      "writing the PROXY header"},
@@ -265,8 +263,7 @@ constexpr FieldSupport kFilterFields[] = {
     {"envoy.type.v3.HashPolicy.FilterState", kHonoured, "key", ""},
     {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster", kHonoured,
      "clusters", ""},
-    {kTcpWeight, kHonoured, "name weight", ""},
-    {kTcpWeight, kNotYet, "metadata_match", kSubsets},
+    {kTcpWeight, kHonoured, "name weight metadata_match", ""},
     {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions", kHonoured, "*",
      ""},
     {"envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit", kHonoured, "*", ""},

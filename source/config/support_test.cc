@@ -177,9 +177,11 @@ TEST(Check, RefusedFieldSaysWhy) {
             "flags_path (lab.yaml:1:1): not supported by Culvert: the runtime comes from "
             "layered_runtime");
   EXPECT_EQ(errorsOf("static_resources: {clusters: [{name: c, health_checks: []}]}"), "");
-  EXPECT_EQ(errorsOf("static_resources: {clusters: [{name: c, lb_subset_config: {}}]}"),
-            "static_resources.clusters[0].lb_subset_config (lab.yaml:1:41): not supported by "
-            "Culvert yet: subsets and metadata matching");
+  EXPECT_EQ(errorsOf("static_resources: {clusters: [{name: c, "
+                     "per_connection_buffer_high_watermark_timeout: 1s}]}"),
+            "static_resources.clusters[0].per_connection_buffer_high_watermark_timeout "
+            "(lab.yaml:1:41): not supported by Culvert yet: closing connections that stay above "
+            "their watermark");
 }
 
 TEST(Check, LooksIntoMaps) {
@@ -205,9 +207,9 @@ TEST(Check, SingleValuesCanBeRefused) {
     return errorsOf(absl::StrCat("static_resources: {clusters: [{name: c, ", fields, "}]}"));
   };
   EXPECT_EQ(cluster("type: STATIC"), "");
-  EXPECT_TRUE(absl::StrContains(cluster("type: ORIGINAL_DST"), "clusters[0].type (lab.yaml"));
-  EXPECT_TRUE(
-      absl::StrContains(cluster("lb_policy: CLUSTER_PROVIDED"), "yet: balancing by the cluster"));
+  EXPECT_TRUE(absl::StrContains(
+      cluster("health_checks: [{http_health_check: {codec_client_type: HTTP3}}]"),
+      "clusters[0].health_checks[0].http_health_check.codec_client_type (lab.yaml"));
 }
 
 TEST(Check, FilterWithoutConfigurationIsToldItsType) {

@@ -51,6 +51,7 @@ enum class Side : uint8_t { kDownstream, kUpstream, kLocal };
     "the handshake took longer than transport_socket_connect_timeout")                             \
   X(kUpstreamGone, kLocal, 0, "", "the upstream connection of the session ended")                  \
   X(kDownstreamGone, kLocal, 0, "", "the downstream connection of the session ended")              \
+  X(kHostUnhealthy, kLocal, 0, "", "the upstream host was found unhealthy")                        \
   X(kDrained, kLocal, 0, "", "the listener was drained")                                           \
   X(kShutdown, kLocal, 0, "", "the proxy is stopping")                                             \
   X(kFilter, kLocal, 0, "", "a filter closed the connection")

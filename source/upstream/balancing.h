@@ -53,17 +53,25 @@ struct SpreadRules {
 
 PriorityLoad spreadLoad(const HostSets& sets, const SpreadRules& rules);
 
-// One worker's choice among all hosts of a cluster, as they were published.
+// Chooses a host of a cluster, for one worker.
 // Threads: made on main, then one worker's.
-class Balancer {
+class HostChooser {
+public:
+  struct Choice {
+    const HostPtr* host; // Null: none is fit. Valid as long as the chooser.
+    bool panic;          // All hosts of a priority were considered, fit or not.
+  };
+
+  virtual ~HostChooser() = default;
+  virtual Choice pick(const LoadBalancerContext& context) = 0;
+};
+
+// Among all hosts as they were published: by priority and health, and then by a policy.
+class Balancer final : public HostChooser {
 public:
   Balancer(const HostSets& sets, const PriorityLoad& load, BalancingPolicy& policy, uint64_t seed);
 
-  struct Choice {
-    const HostPtr* host; // Null: none is fit. Valid as long as the balancer.
-    bool panic;          // All hosts of a priority were considered, fit or not.
-  };
-  Choice pick(const LoadBalancerContext& context);
+  Choice pick(const LoadBalancerContext& context) override;
 
 private:
   using Pickers = std::map<std::pair<const HostList*, bool>, std::shared_ptr<HostPicker>>;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "source/event/simulated_clock.h"
 #include "source/upstream/policies.h"
 #include "source/upstream/upstream.h"
 
@@ -123,6 +124,39 @@ TEST_F(BalancingTest, LeastRequestWithoutBiasIsWeightedRoundRobin) {
   Balancer balancer = balance(sets({{9}, {1}}), *policy);
   hosts[0]->state().rq_active = 2;
   EXPECT_NEAR(shares(balancer)['A'], 9000, 10);
+}
+
+TEST_F(BalancingTest, ANewHostGetsItsShareLittleByLittle) {
+  event::SimulatedClock clock;
+  const SlowStart slow_start({.window = std::chrono::seconds(100)}, clock);
+  const HostSets two = sets({{}, {}});
+  clock.advance(std::chrono::seconds(200));
+  hosts[1]->setHealthySince(clock.now());
+  const auto part = [&](BalancingPolicy& policy) {
+    Balancer balancer = balance(two, policy);
+    return shares(balancer)['B'];
+  };
+  for (const auto& policy :
+       {makeRoundRobin(1, slow_start), makeLeastRequest({.slow_start = slow_start}, 1)}) {
+    hosts[1]->setHealthySince(clock.now());
+    EXPECT_NEAR(part(*policy), 10000 / 11, 10); // A tenth of the other's.
+    clock.advance(std::chrono::seconds(50));
+    EXPECT_NEAR(part(*policy), 10000 / 3, 10);
+    clock.advance(std::chrono::seconds(51));
+    EXPECT_NEAR(part(*policy), 5000, 300);
+  }
+}
+
+TEST_F(BalancingTest, AggressionMakesItFasterAtFirst) {
+  event::SimulatedClock clock;
+  const SlowStart slow_start({.window = std::chrono::seconds(100), .aggression = 2}, clock);
+  sets({{}});
+  EXPECT_EQ(slow_start.factor(*hosts[0]), 1); // Not known since when.
+  clock.advance(std::chrono::seconds(1));
+  hosts[0]->setHealthySince(clock.now());
+  EXPECT_EQ(slow_start.factor(*hosts[0]), 0.1);
+  clock.advance(std::chrono::seconds(25));
+  EXPECT_EQ(slow_start.factor(*hosts[0]), 0.5);
 }
 
 TEST_F(BalancingTest, UnhealthyAndDrainingHostsGetNothing) {

@@ -39,8 +39,9 @@ private:
   HostSourceContext& context_;
 };
 
-std::unique_ptr<BalancingPolicy> makePolicy(const ClusterInfo& info, uint64_t seed) {
-  const PolicyContext context{seed, *info.scope};
+std::unique_ptr<BalancingPolicy> makePolicy(const ClusterInfo& info, const base::Clock& clock,
+                                            uint64_t seed) {
+  const PolicyContext context{seed, *info.scope, clock};
   return info.config.make_policy ? info.config.make_policy(context) : makeRoundRobin(seed);
 }
 
@@ -105,19 +106,23 @@ private:
 
 Cluster::Cluster(const Services& services, ClusterConfig config, uint64_t seed)
     : services_(services), info_(makeClusterInfo(services.main, std::move(config), services.stats)),
-      random_(seed), policy_(makePolicy(*info_, random_.next())),
+      random_(seed), policy_(makePolicy(*info_, services.main.clock(), random_.next())),
       last_updated_(services.main.clock().wallNow()),
       locality_weights_(weightsOf(info_->config.endpoints)),
       overprovisioning_percent_(info_->config.overprovisioning_percent),
-      weighted_priority_health_(info_->config.weighted_priority_health), sets_(sortHosts()),
-      load_(spread()) {
+      weighted_priority_health_(info_->config.weighted_priority_health),
+      sets_(sortHosts({}, info_->config.locality_weighted)), load_(spread(sets_)) {
+  if (info_->config.subsets != nullptr) {
+    subset_stats_ = std::make_shared<SubsetStats>(*info_->scope);
+    sortSubsets();
+  }
   if (info_->config.health_check.has_value()) {
     startChecker();
   }
   if (info_->config.outlier.has_value()) {
-    outliers_ =
-        std::make_unique<OutlierDetector>(services_.main, info_, random_.next(), services_.runtime,
-                                          services_.outlier_log, [this] { publishSoon(); });
+    outliers_ = std::make_unique<OutlierDetector>(
+        services_.main, info_, random_.next(), services_.runtime, services_.outlier_log,
+        [this](const Host& host) { onHealthChanged(host); });
   }
 }
 
@@ -178,7 +183,7 @@ void Cluster::onChecked(Host& host, bool changed) {
   if (!passed && (host.healthFlags() & kPendingDynamicRemoval) != 0) {
     removeHost(host);
   } else if (changed) {
-    publishSoon();
+    onHealthChanged(host);
   }
   if (awaited_checks_ > 0 && --awaited_checks_ == 0) {
     finishInitialization();
@@ -190,6 +195,18 @@ void Cluster::removeHost(const Host& host) {
   std::erase_if(hosts_, [&](const HostPtr& other) { return other.get() == &host; });
   info_->stats.membership_change.add();
   publish();
+}
+
+void Cluster::onHealthChanged(const Host& host) {
+  publishSoon();
+  const bool close = info_->config.close_on_host_health_failure && initialized_;
+  if (close && host.health() == HostHealth::kUnhealthy) {
+    const auto it = std::find_if(hosts_.begin(), hosts_.end(),
+                                 [&](const HostPtr& other) { return other.get() == &host; });
+    if (it != hosts_.end()) {
+      events_.host_failed(*this, *it);
+    }
+  }
 }
 
 // Many checks may end in one turn.
@@ -296,28 +313,65 @@ Cluster::discover(const envoy::config::core::v3::ConfigSource& source, const std
   return services_.discover_endpoints(source, name, *info_->scope, subscriber);
 }
 
-HostSets Cluster::sortHosts() {
-  const ClusterConfig& config = info_->config;
-  return makeHostSets(hosts_,
-                      {random_.next() >> 1, config.locality_weighted ? &locality_weights_ : nullptr,
-                       overprovisioning_percent_});
+HostSets Cluster::sortHosts(const std::vector<HostPtr>& hosts, bool by_locality) {
+  return makeHostSets(hosts, {random_.next() >> 1, by_locality ? &locality_weights_ : nullptr,
+                              overprovisioning_percent_});
 }
 
-PriorityLoad Cluster::spread() const {
+void Cluster::sortSubsets() {
+  const SubsetConfig& config = *info_->config.subsets;
+  const bool by_locality = info_->config.locality_weighted && config.locality_weight_aware;
+  auto subsets = std::make_unique<Subsets>(hosts_, config, [&](const std::vector<HostPtr>& hosts) {
+    HostSets sets = sortHosts(hosts, by_locality);
+    PriorityLoad load = spread(sets);
+    return Subsets::Group{std::move(sets), std::move(load)};
+  });
+  size_t kept = 0;
+  const size_t before = subsets_ == nullptr ? 0 : subsets_->groups().size();
+  for (const auto& [name, group] : subsets->groups()) {
+    kept += subsets_ != nullptr && subsets_->groups().contains(name);
+  }
+  const size_t threads = services_.threads();
+  subset_stats_->created.add((subsets->groups().size() - kept) * threads);
+  subset_stats_->removed.add((before - kept) * threads);
+  subset_stats_->active.set(subsets->groups().size() * threads);
+  if (std::any_of(config.selectors.begin(), config.selectors.end(),
+                  [](const SubsetSelector& selector) { return selector.single_host; })) {
+    info_->scope->gauge("lb_subsets_single_host_per_subset_duplicate").set(subsets->duplicates());
+  }
+  subsets_ = std::move(subsets);
+}
+
+void Cluster::countThread() {
+  if (subsets_ != nullptr) {
+    subset_stats_->created.add(subsets_->groups().size());
+    subset_stats_->active.set(subsets_->groups().size() * services_.threads());
+  }
+}
+
+PriorityLoad Cluster::spread(const HostSets& sets) const {
   const ClusterConfig& config = info_->config;
   const uint64_t panic_threshold_percent =
       services_.runtime(kPanicThresholdKey, config.panic_threshold_percent);
-  return spreadLoad(sets_, {overprovisioning_percent_,
-                            static_cast<uint32_t>(std::min<uint64_t>(panic_threshold_percent, 100)),
-                            weighted_priority_health_});
+  return spreadLoad(sets, {overprovisioning_percent_,
+                           static_cast<uint32_t>(std::min<uint64_t>(panic_threshold_percent, 100)),
+                           weighted_priority_health_});
 }
 
 void Cluster::publish() {
   if (outliers_ != nullptr) {
     outliers_->setHosts(hosts_);
   }
-  sets_ = sortHosts();
-  load_ = spread();
+  for (const HostPtr& host : hosts_) {
+    if (host->healthySince() == base::Instant() && host->health() == HostHealth::kHealthy) {
+      host->setHealthySince(services_.main.now());
+    }
+  }
+  sets_ = sortHosts(hosts_, info_->config.locality_weighted);
+  load_ = spread(sets_);
+  if (subsets_ != nullptr) {
+    sortSubsets();
+  }
   size_t healthy = 0;
   size_t degraded = 0;
   size_t excluded = 0;
@@ -336,7 +390,11 @@ void Cluster::publish() {
   }
 }
 
-std::unique_ptr<Balancer> Cluster::makeBalancer() {
+std::unique_ptr<HostChooser> Cluster::makeBalancer() {
+  if (subsets_ != nullptr) {
+    return std::make_unique<SubsetBalancer>(*subsets_, info_->config.subsets, subset_stats_,
+                                            *policy_, random_.next());
+  }
   return std::make_unique<Balancer>(sets_, load_, *policy_, random_.next());
 }
 

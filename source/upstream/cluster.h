@@ -11,6 +11,7 @@
 #include "source/upstream/health_checker.h"
 #include "source/upstream/host_source.h"
 #include "source/upstream/outlier_detector.h"
+#include "source/upstream/subsets.h"
 
 namespace culvert::access_log {
 class FileManager;
@@ -25,7 +26,8 @@ class Cluster final : private HostSourceContext, private event::Ready {
 public:
   struct Events {
     std::function<void(Cluster&)> hosts_changed;
-    std::function<void(Cluster&)> initialized; // Once.
+    std::function<void(Cluster&)> initialized;                 // Once.
+    std::function<void(Cluster&, const HostPtr&)> host_failed; // It was healthy until now.
   };
 
   // What all clusters use. Lifetime: outlives them.
@@ -39,6 +41,7 @@ public:
     access_log::FileManager* log_files;
     std::shared_ptr<access_log::LogFile> outlier_log;
     EndpointDiscovery discover_endpoints;
+    std::function<size_t()> threads; // How many choose: workers, and main as Envoy counts.
   };
 
   Cluster(const Services& services, ClusterConfig config, uint64_t seed);
@@ -60,7 +63,9 @@ public:
   base::WallTime lastUpdated() const { return last_updated_; }
 
   // A choice for one worker among the hosts of now.
-  std::unique_ptr<Balancer> makeBalancer();
+  std::unique_ptr<HostChooser> makeBalancer();
+  // One more worker has a choice of its own.
+  void countThread();
   // Null when the cluster has none.
   const OutlierDetector* outliers() const { return outliers_.get(); }
 
@@ -84,13 +89,15 @@ private:
   HostPtr keepHost(const HostSpec& spec, Index& old, bool& changed);
   HostPtr makeHost(const HostSpec& spec);
   void keepWhilePassing(Index& old, std::vector<HostPtr>& hosts);
-  void removeHost(const Host& host);
   void startChecker();
   void onChecked(Host& host, bool changed);
+  void removeHost(const Host& host);
   void publishSoon();
+  void onHealthChanged(const Host& host);
   void finishInitialization();
-  HostSets sortHosts();
-  PriorityLoad spread() const;
+  HostSets sortHosts(const std::vector<HostPtr>& hosts, bool by_locality);
+  PriorityLoad spread(const HostSets& sets) const;
+  void sortSubsets();
   void publish();
 
   const Services& services_;
@@ -105,6 +112,8 @@ private:
   bool weighted_priority_health_;
   HostSets sets_;
   PriorityLoad load_;
+  std::shared_ptr<SubsetStats> subset_stats_; // Null without subsets,
+  std::unique_ptr<const Subsets> subsets_;    // as this.
   std::unique_ptr<HealthChecker> checker_;
   std::unique_ptr<OutlierDetector> outliers_;
   size_t awaited_checks_ = 0; // Before the cluster is initialized.

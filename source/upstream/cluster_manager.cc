@@ -96,7 +96,8 @@ ClusterManager::ClusterManager(event::Loop& main, stats::Scope& stats,
                 },
                 options_.log_files,
                 options_.outlier_log,
-                options_.discover_endpoints},
+                options_.discover_endpoints,
+                [this] { return workers_.size() + 1; }},
       random_(options_.seed), stats_(std::make_unique<Stats>(stats)) {}
 
 ClusterManager::~ClusterManager() = default;
@@ -172,7 +173,8 @@ void ClusterManager::initialize(std::function<void()> done) {
                       if (awaited) {
                         onBootstrapInitialized();
                       }
-                    }});
+                    },
+                    [this](Cluster& of, const HostPtr& host) { onHostFailed(of, host); }});
   }
   onBootstrapInitialized();
 }
@@ -212,7 +214,8 @@ absl::StatusOr<bool> ClusterManager::addOrUpdate(ClusterConfig config) {
   warming_[added.name()] = std::move(cluster);
   updateGauges();
   added.start({[this](Cluster& changed) { onHostsChanged(changed); },
-               [this](Cluster& ready) { promote(ready); }});
+               [this](Cluster& ready) { promote(ready); },
+               [this](Cluster& of, const HostPtr& host) { onHostFailed(of, host); }});
   return true;
 }
 
@@ -271,13 +274,16 @@ std::unique_ptr<ThreadClusters> ClusterManager::makeThread(event::Loop& worker) 
   stats::Gauge& inflated =
       stats_->thread_scope->gauge(absl::StrCat("worker_", workers_.size(), ".clusters_inflated"));
   workers_.push_back(std::make_unique<Worker>(Worker{worker, clusters->handle(), inflated}));
+  for (const auto& [name, cluster] : active_) {
+    cluster->countThread();
+  }
   updateGauges();
   return clusters;
 }
 
 void ClusterManager::publish(Cluster& cluster) {
   for (const std::unique_ptr<Worker>& worker : workers_) {
-    const auto balancer = std::make_shared<std::unique_ptr<Balancer>>(cluster.makeBalancer());
+    const auto balancer = std::make_shared<std::unique_ptr<HostChooser>>(cluster.makeBalancer());
     worker->post([info = cluster.info(), balancer](WorkerClusters& clusters) {
       clusters.set(info, std::move(*balancer));
     });
@@ -293,9 +299,17 @@ void ClusterManager::onHostsChanged(Cluster& cluster) {
     stats_->cluster_updated.add();
   }
   for (const std::unique_ptr<Worker>& worker : workers_) {
-    const auto balancer = std::make_shared<std::unique_ptr<Balancer>>(cluster.makeBalancer());
+    const auto balancer = std::make_shared<std::unique_ptr<HostChooser>>(cluster.makeBalancer());
     worker->post([name = cluster.name(), balancer](WorkerClusters& clusters) {
       clusters.update(name, std::move(*balancer));
+    });
+  }
+}
+
+void ClusterManager::onHostFailed(Cluster& cluster, const HostPtr& host) {
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    worker->post([name = cluster.name(), host](WorkerClusters& clusters) {
+      clusters.closeConnections(name, *host);
     });
   }
 }

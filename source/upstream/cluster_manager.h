@@ -75,6 +75,7 @@ private:
   absl::Status checkHosts(const ClusterConfig& config) const;
   std::unique_ptr<Cluster> make(ClusterConfig config);
   void onHostsChanged(Cluster& cluster);
+  void onHostFailed(Cluster& cluster, const HostPtr& host);
   void onInitialized(Cluster& cluster);
   void onBootstrapInitialized();
   void promote(Cluster& cluster);

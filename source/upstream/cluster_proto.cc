@@ -17,6 +17,7 @@
 #include "source/upstream/factories.h"
 #include "source/upstream/health_proto.h"
 #include "source/upstream/outlier_proto.h"
+#include "source/upstream/subset_proto.h"
 #include "source/upstream/transport_proto.h"
 
 namespace culvert::upstream {
@@ -250,6 +251,7 @@ void parsePlain(const Cluster& proto, ClusterConfig& config) {
         proto.load_assignment().policy().overprovisioning_factor().value();
   }
   config.weighted_priority_health = proto.load_assignment().policy().weighted_priority_health();
+  config.close_on_host_health_failure = proto.close_connections_on_host_health_failure();
   config.ignore_health_on_host_removal = proto.ignore_health_on_host_removal();
   config.ignore_new_hosts_until_first_hc =
       proto.common_lb_config().ignore_new_hosts_until_first_hc();
@@ -294,22 +296,35 @@ absl::Status parseHealth(const Cluster& proto, ClusterConfig& config) {
   return absl::OkStatus();
 }
 
+// How hosts are chosen.
+absl::Status parseBalancing(const Cluster& proto, const registry::Registry& registry,
+                            ClusterConfig& config) {
+  absl::StatusOr<Balancing> policy = parsePolicy(proto, registry);
+  if (!policy.ok()) {
+    return policy.status();
+  }
+  config.make_policy = std::move(policy->make);
+  config.locality_weighted = policy->locality_weighted;
+  if (!proto.lb_subset_config().subset_selectors().empty()) { // Envoy does nothing without them.
+    absl::StatusOr<SubsetConfig> subsets = parseSubsets(proto.lb_subset_config());
+    if (!subsets.ok()) {
+      return base::errorWithin("lb_subset_config", subsets.status());
+    }
+    config.subsets = std::make_shared<const SubsetConfig>(*std::move(subsets));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context,
                         ClusterConfig& config) {
   absl::Status status = parseConnect(proto, context, config.connect);
   if (!status.ok()) {
     return status;
   }
-  absl::StatusOr<Balancing> policy = parsePolicy(proto, context.registry);
-  if (!policy.ok()) {
-    return policy.status();
-  }
   status = parseHealth(proto, config);
   if (!status.ok()) {
     return status;
   }
-  config.make_policy = std::move(policy->make);
-  config.locality_weighted = policy->locality_weighted;
   if (proto.has_transport_socket()) {
     const std::unique_ptr<stats::Scope> scope =
         context.stats == nullptr
@@ -342,7 +357,8 @@ absl::StatusOr<ClusterConfig> parseCluster(const Cluster& proto,
     return base::errorWithin("load_assignment", endpoints.status());
   }
   config.endpoints = *std::move(endpoints);
-  absl::Status status = parseParts(proto, context, config);
+  absl::Status status = parseBalancing(proto, context.registry, config);
+  status.Update(status.ok() ? parseParts(proto, context, config) : status);
   status.Update(status.ok() ? kind->factory->configure(proto, kind->own.get(), config) : status);
   if (!status.ok()) {
     return status;

@@ -57,12 +57,13 @@ protected:
     return config.ok() ? *std::move(config) : ClusterConfig();
   }
   std::unique_ptr<BalancingPolicy> makePolicy(const ClusterConfig& config) {
-    return config.make_policy(PolicyContext{1, store.root()});
+    return config.make_policy(PolicyContext{1, store.root(), clock});
   }
   std::string error(const std::string& text) {
     return std::string(tryParse(text).status().message());
   }
 
+  const base::SystemClock clock;
   stats::Store store{1, {}};
   registry::Registry registry;
   const envoy::config::core::v3::BindConfig* default_bind = nullptr;

@@ -16,6 +16,7 @@
 #include "source/net/socket.h"
 #include "source/upstream/health_check.h"
 #include "source/upstream/outlier.h"
+#include "source/upstream/subset_config.h"
 
 namespace culvert::stats {
 class Scope;
@@ -96,10 +97,12 @@ struct CircuitBreakerConfig {
 // How a cluster finds its hosts; made on main once for each cluster.
 using HostSourceMaker = std::function<std::unique_ptr<HostSource>(HostSourceContext&)>;
 
-// What a cluster gives to its policy. Lifetime: `scope` outlives the policy.
+// What a cluster gives to its policy. Lifetime: `scope` and `clock` outlive the
+// policy.
 struct PolicyContext {
   uint64_t seed = 0;   // Makes each process start elsewhere.
   stats::Scope& scope; // cluster.<name>.
+  const base::Clock& clock;
 };
 
 // How a cluster chooses among them.
@@ -121,9 +124,11 @@ struct ClusterConfig {
   bool weighted_priority_health = false; // Hosts count by their weight when load is spread.
   bool locality_weighted = false;        // Within a priority, localities share by their weights.
   std::optional<HealthCheckConfig> health_check;
+  bool close_on_host_health_failure = false;
   bool ignore_health_on_host_removal = false;   // Else a host that passes its checks stays.
   bool ignore_new_hosts_until_first_hc = false; // When load is spread.
   std::optional<OutlierConfig> outlier;
+  std::shared_ptr<const SubsetConfig> subsets; // Null when there are none.
   bool wait_for_warm_on_init = true;
   std::vector<LocalityConfig> endpoints;
   HostSourceMaker make_hosts;                        // Null: `endpoints` as they are.

@@ -50,7 +50,8 @@ protected:
 
   stats::Store store{1, {}};
   const std::unique_ptr<stats::Scope> scope = store.root().scope("cluster.c");
-  const PolicyContext context{1, *scope};
+  const base::SystemClock clock;
+  const PolicyContext context{1, *scope, clock};
   std::vector<HostPtr> hosts;
 };
 

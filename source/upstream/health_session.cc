@@ -186,6 +186,7 @@ void HealthSession::succeed(bool degraded) {
   if (changed) {
     passes_ = 0;
     host_->setFlag(kFailedActiveHc, false);
+    host_->setHealthySince(owner_.loop().now());
     host_->setFlag(kActiveHcTimeout, false);
     owner_.events().addHealthy(*host_, first_);
   }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "source/base/clock.h"
 #include "source/net/connection_info.h"
 #include "source/upstream/config.h"
 
@@ -37,6 +38,7 @@ struct alignas(64) HostState {
   std::atomic<uint32_t> health_flags{0};
   std::atomic<uint32_t> weight{1};
   std::atomic<EndpointHealth> eds_health{EndpointHealth::kUnknown};
+  std::atomic<base::Instant> healthy_since{base::Instant()}; // The epoch: not known.
   std::atomic<uint64_t> cx_total{0};
   std::atomic<uint64_t> cx_connect_fail{0};
   std::atomic<uint64_t> rq_total{0};
@@ -74,6 +76,10 @@ public:
   uint32_t weight() const { return state_->weight.load(std::memory_order_relaxed); }
   uint32_t healthFlags() const { return state_->health_flags.load(std::memory_order_relaxed); }
   HostHealth health() const;
+  // When its checks began to pass, or it was first seen without any.
+  base::Instant healthySince() const {
+    return state_->healthy_since.load(std::memory_order_relaxed);
+  }
   // Neither present nor missing when load is spread.
   bool excluded() const;
   // "healthy", or the flags that are set, each behind a slash.
@@ -85,6 +91,9 @@ public:
   // Takes over weight and configured health; true if that changed anything.
   bool update(const EndpointConfig& endpoint);
   void setFlag(HealthFlag flag, bool on);
+  void setHealthySince(base::Instant since) {
+    state_->healthy_since.store(since, std::memory_order_relaxed);
+  }
 
 private:
   std::shared_ptr<const net::HostDescription> description_;

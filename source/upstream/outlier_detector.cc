@@ -91,7 +91,7 @@ struct OutlierDetector::Watched {
 
 OutlierDetector::OutlierDetector(event::Loop& main, ClusterInfoPtr info, uint64_t seed,
                                  const Runtime& runtime, std::shared_ptr<access_log::LogFile> log,
-                                 std::function<void()> changed)
+                                 std::function<void(const Host&)> changed)
     : loop_(main), info_(std::move(info)), config_(*info_->config.outlier), random_(seed),
       runtime_(runtime), stats_(std::make_unique<Stats>(*info_->scope)), log_(std::move(log)),
       changed_(std::move(changed)), handle_(std::make_shared<Handle>(Handle{this})),
@@ -201,7 +201,7 @@ void OutlierDetector::eject(Watched& watched, OutlierKind kind, bool enforced) {
       info_->config.name, kNames[index(kind)]);
   log(watched, "EJECT", kind, true);
   watched.ejected_at = loop_.now();
-  changed_();
+  changed_(*watched.host);
 }
 
 void OutlierDetector::uneject(Watched& watched) {
@@ -210,7 +210,7 @@ void OutlierDetector::uneject(Watched& watched) {
   watched.host->state().outlier->resetConsecutive();
   log(watched, "UNEJECT", watched.last_kind, false);
   watched.returned_at = loop_.now();
-  changed_();
+  changed_(*watched.host);
 }
 
 void OutlierDetector::onCheckPassed(const Host& host) {

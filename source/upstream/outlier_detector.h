@@ -28,7 +28,8 @@ public:
 
   // `changed`: a host was ejected or came back. `log` may be null.
   OutlierDetector(event::Loop& main, ClusterInfoPtr info, uint64_t seed, const Runtime& runtime,
-                  std::shared_ptr<access_log::LogFile> log, std::function<void()> changed);
+                  std::shared_ptr<access_log::LogFile> log,
+                  std::function<void(const Host&)> changed);
   ~OutlierDetector();
 
   // These are watched from now on, and no others.
@@ -80,7 +81,7 @@ private:
   const Runtime& runtime_;
   const std::unique_ptr<Stats> stats_;
   const std::shared_ptr<access_log::LogFile> log_;
-  const std::function<void()> changed_;
+  const std::function<void(const Host&)> changed_;
   const std::shared_ptr<Handle> handle_; // Through which workers' words find this detector.
   event::Timer interval_timer_;
   ByHost hosts_;

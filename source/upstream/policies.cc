@@ -20,6 +20,11 @@ uint32_t busy(const Host& host) { return host.state().rq_active.load(std::memory
 
 double weightOf(const HostPtr& host) { return host->weight(); }
 
+struct SlowWeight {
+  SlowStart slow_start;
+  double operator()(const HostPtr& host) const { return host->weight() * slow_start.factor(*host); }
+};
+
 class Rotation final : public HostPicker {
 public:
   explicit Rotation(HostListPtr list) : list_(std::move(list)) {}
@@ -56,18 +61,23 @@ private:
 
 class RoundRobin final : public BalancingPolicy {
 public:
-  explicit RoundRobin(uint64_t seed) : random_(seed) {}
+  RoundRobin(uint64_t seed, SlowStart slow_start) : random_(seed), slow_start_(slow_start) {}
 
   std::unique_ptr<HostPicker> makePicker(const HostListPtr& list) override {
-    if (equalWeights(list->hosts)) {
+    const bool slow = slow_start_.concerns(list->hosts);
+    if (!slow && equalWeights(list->hosts)) {
       return std::make_unique<Rotation>(list);
     }
     const uint64_t skip = random_.below(list->hosts.size());
+    if (slow) {
+      return std::make_unique<ByDeadline<SlowWeight>>(list, SlowWeight{slow_start_}, skip);
+    }
     return std::make_unique<ByDeadline<double (*)(const HostPtr&)>>(list, weightOf, skip);
   }
 
 private:
   base::Random random_;
+  const SlowStart slow_start_;
 };
 
 class LeastBusy final : public HostPicker {
@@ -126,16 +136,27 @@ struct BiasedWeight {
   }
 };
 
+struct SlowBiasedWeight {
+  BiasedWeight weight;
+  SlowStart slow_start;
+  double operator()(const HostPtr& host) const { return weight(host) * slow_start.factor(*host); }
+};
+
 class LeastRequest final : public BalancingPolicy {
 public:
   LeastRequest(const LeastRequestConfig& config, uint64_t seed) : config_(config), random_(seed) {}
 
   std::unique_ptr<HostPicker> makePicker(const HostListPtr& list) override {
-    if (equalWeights(list->hosts)) {
+    const bool slow = config_.slow_start.concerns(list->hosts);
+    if (!slow && equalWeights(list->hosts)) {
       return std::make_unique<LeastBusy>(list, config_, random_.next());
     }
     const uint64_t skip = random_.below(list->hosts.size());
     const BiasedWeight weigh{config_.active_request_bias};
+    if (slow) {
+      const SlowBiasedWeight slow_weigh{weigh, config_.slow_start};
+      return std::make_unique<ByDeadline<SlowBiasedWeight>>(list, slow_weigh, skip);
+    }
     return std::make_unique<ByDeadline<BiasedWeight>>(list, weigh, skip);
   }
 
@@ -172,8 +193,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<BalancingPolicy> makeRoundRobin(uint64_t seed) {
-  return std::make_unique<RoundRobin>(seed);
+std::unique_ptr<BalancingPolicy> makeRoundRobin(uint64_t seed, SlowStart slow_start) {
+  return std::make_unique<RoundRobin>(seed, slow_start);
 }
 
 std::unique_ptr<BalancingPolicy> makeLeastRequest(const LeastRequestConfig& config, uint64_t seed) {

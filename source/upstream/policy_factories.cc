@@ -11,6 +11,7 @@
 #include "envoy/extensions/load_balancing_policies/random/v3/random.pb.h"
 #include "envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.pb.h"
 #include "envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.pb.h"
+#include "source/base/proto.h"
 #include "source/upstream/endpoint_proto.h"
 #include "source/upstream/factories.h"
 #include "source/upstream/hash_policies.h"
@@ -38,6 +39,26 @@ template <class Proto> bool localitiesOf(const Proto& proto) {
   return proto.locality_lb_config().has_locality_weighted_lb_config();
 }
 
+// Of a message that has slow_start_config.
+template <class Proto> SlowStartConfig slowStartOf(const Proto& proto) {
+  const auto& from = proto.slow_start_config();
+  SlowStartConfig config;
+  config.window = base::toDuration(from.slow_start_window());
+  if (from.has_aggression()) {
+    config.aggression = from.aggression().default_value();
+  }
+  if (from.has_min_weight_percent()) {
+    config.min_factor = from.min_weight_percent().value() / 100;
+  }
+  return config;
+}
+// From the older message to the newer one; their fields are the same.
+template <class Old, class Proto> void takeOverSlowStart(const Old& old, Proto& proto) {
+  if (old.has_slow_start_config()) {
+    proto.mutable_slow_start_config()->ParseFromString(old.slow_start_config().SerializeAsString());
+  }
+}
+
 class RoundRobinFactory final
     : public Named<LoadBalancerFactory, policies::round_robin::v3::RoundRobin> {
 public:
@@ -45,11 +66,17 @@ public:
   using Proto = policies::round_robin::v3::RoundRobin;
 
   absl::StatusOr<Balancing> create(const Message& message) const override {
-    return Balancing{[](const PolicyContext& context) { return makeRoundRobin(context.seed); },
-                     localitiesOf(static_cast<const Proto&>(message))};
+    const auto& proto = static_cast<const Proto&>(message);
+    const SlowStartConfig slow_start = slowStartOf(proto);
+    return Balancing{[slow_start](const PolicyContext& context) {
+                       return makeRoundRobin(context.seed, SlowStart(slow_start, context.clock));
+                     },
+                     localitiesOf(proto)};
   }
   void takeOver(const Cluster& cluster, Message& message) const override {
-    takeOverLocalities(cluster, static_cast<Proto&>(message));
+    auto& proto = static_cast<Proto&>(message);
+    takeOverLocalities(cluster, proto);
+    takeOverSlowStart(cluster.round_robin_lb_config(), proto);
   }
 };
 
@@ -84,15 +111,20 @@ public:
     }
     config.full_scan =
         proto.selection_method() == Proto::FULL_SCAN || proto.enable_full_scan().value();
-    return Balancing{
-        [config](const PolicyContext& context) { return makeLeastRequest(config, context.seed); },
-        localitiesOf(proto)};
+    const SlowStartConfig slow_start = slowStartOf(proto);
+    return Balancing{[config, slow_start](const PolicyContext& context) {
+                       LeastRequestConfig own = config;
+                       own.slow_start = SlowStart(slow_start, context.clock);
+                       return makeLeastRequest(own, context.seed);
+                     },
+                     localitiesOf(proto)};
   }
 
   void takeOver(const Cluster& cluster, Message& message) const override {
     auto& proto = static_cast<Proto&>(message);
     takeOverLocalities(cluster, proto);
     const Cluster::LeastRequestLbConfig& old = cluster.least_request_lb_config();
+    takeOverSlowStart(old, proto);
     if (old.has_choice_count()) {
       *proto.mutable_choice_count() = old.choice_count();
     }

@@ -49,7 +49,7 @@ TcpUpstream::TcpUpstream(WorkerCluster& cluster, HostPtr host, std::unique_ptr<n
       timer_(cluster.owner().loop(), event::Timer::Callback::to<&TcpUpstream::onTimer>(this)),
       connection_(cluster.owner().loop(), std::move(io), net::nextConnectionId(), true),
       start_(cluster.owner().loop().now()) {
-  cluster_.addUser();
+  cluster_.addUser(*this);
   ClusterStats& stats = cluster_.info().stats;
   stats.upstream_cx_total.add();
   stats.upstream_cx_active.add();
@@ -174,6 +174,12 @@ void TcpUpstream::onClosed(const CloseReason& reason) {
   }
   case State::kClosed:
     break;
+  }
+}
+
+void TcpUpstream::closeIfTo(const Host& host) {
+  if (host_.get() == &host && state_ == State::kOpen) {
+    connection_.close(net::CloseMode::kNow, CloseReason::of(CloseCode::kHostUnhealthy));
   }
 }
 

@@ -38,6 +38,8 @@ public:
   void resumeReading() override;
   void flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
                       std::shared_ptr<void> until_done) override;
+  // Ends it if it is a connection to `host`, which was found unhealthy.
+  void closeIfTo(const Host& host);
   // Ends and destroys one that flushes.
   void destroyFlushing();
 

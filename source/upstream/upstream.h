@@ -12,6 +12,8 @@
 
 namespace culvert::upstream {
 
+class MetadataMatch;
+
 // Why an attempt to reach a host came to nothing.
 enum class ConnectFailure : uint8_t {
   kNoHealthyHost, // The cluster has none.
@@ -62,6 +64,8 @@ public:
   virtual ~LoadBalancerContext() = default;
   virtual std::optional<uint64_t> hashKey() const { return std::nullopt; }
   virtual const net::ConnectionInfo* downstream() const { return nullptr; }
+  // The subset of hosts that is wanted; null: any.
+  virtual const MetadataMatch* metadataMatch() const { return nullptr; }
 };
 
 // One worker's view of one cluster: its hosts as last published, and a balancer of its own.

@@ -88,7 +88,7 @@ std::unique_ptr<Upstream> WorkerCluster::dial(const HostPtr& host, UpstreamHandl
 }
 
 const HostPtr* WorkerCluster::pickHost(const LoadBalancerContext& context) {
-  const Balancer::Choice choice = balancer_->pick(context);
+  const HostChooser::Choice choice = balancer_->pick(context);
   if (choice.panic) {
     info_->stats.lb_healthy_panic.add();
   }
@@ -120,13 +120,13 @@ ThreadCluster* WorkerClusters::find(absl::string_view name) {
   return it == clusters_.end() ? nullptr : it->second.get();
 }
 
-void WorkerClusters::set(ClusterInfoPtr info, std::unique_ptr<Balancer> balancer) {
+void WorkerClusters::set(ClusterInfoPtr info, std::unique_ptr<HostChooser> balancer) {
   std::unique_ptr<WorkerCluster>& place = clusters_[info->config.name];
   auto cluster = std::make_unique<WorkerCluster>(*this, std::move(info), std::move(balancer));
   retire(std::exchange(place, std::move(cluster)));
 }
 
-void WorkerClusters::update(absl::string_view name, std::unique_ptr<Balancer> balancer) {
+void WorkerClusters::update(absl::string_view name, std::unique_ptr<HostChooser> balancer) {
   const auto it = clusters_.find(name);
   if (it != clusters_.end()) {
     it->second->balancer_ = std::move(balancer);
@@ -138,6 +138,14 @@ void WorkerClusters::remove(absl::string_view name) {
   if (it != clusters_.end()) {
     retire(std::move(it->second));
     clusters_.erase(it);
+  }
+}
+
+// Sessions let their connections go at the end of the turn, so that the list stays as it is.
+void WorkerClusters::closeConnections(absl::string_view name, const Host& host) {
+  const auto it = clusters_.find(name);
+  if (it != clusters_.end()) {
+    it->second->closable_.forEach([&](TcpUpstream& upstream) { upstream.closeIfTo(host); });
   }
 }
 

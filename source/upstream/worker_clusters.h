@@ -20,7 +20,7 @@ class WorkerClusters;
 // Threads: its worker's; made on main.
 class WorkerCluster final : public ThreadCluster {
 public:
-  WorkerCluster(WorkerClusters& owner, ClusterInfoPtr info, std::unique_ptr<Balancer> balancer)
+  WorkerCluster(WorkerClusters& owner, ClusterInfoPtr info, std::unique_ptr<HostChooser> balancer)
       : owner_(owner), info_(std::move(info)), balancer_(std::move(balancer)) {}
 
   absl::string_view name() const override { return info_->config.name; }
@@ -34,7 +34,12 @@ public:
   ClusterInfo& info() { return *info_; }
   WorkerClusters& owner() { return owner_; }
 
-  void addUser() { users_++; }
+  void addUser(TcpUpstream& upstream) {
+    users_++;
+    if (info_->config.close_on_host_health_failure) {
+      closable_.pushBack(upstream);
+    }
+  }
   void removeUser();
 
 private:
@@ -46,8 +51,9 @@ private:
 
   WorkerClusters& owner_;
   const ClusterInfoPtr info_;
-  std::unique_ptr<Balancer> balancer_;
-  size_t users_ = 0; // Connections.
+  std::unique_ptr<HostChooser> balancer_;
+  size_t users_ = 0;                          // Connections,
+  base::IntrusiveList<TcpUpstream> closable_; // kept at hand if they end with their host's health.
   bool retired_ = false;
 };
 
@@ -66,9 +72,11 @@ public:
   ThreadCluster* find(absl::string_view name) override;
 
   event::Loop& loop() { return loop_; }
-  void set(ClusterInfoPtr info, std::unique_ptr<Balancer> balancer);
-  void update(absl::string_view name, std::unique_ptr<Balancer> balancer);
+  void set(ClusterInfoPtr info, std::unique_ptr<HostChooser> balancer);
+  void update(absl::string_view name, std::unique_ptr<HostChooser> balancer);
   void remove(absl::string_view name);
+  // `host` of this cluster was found unhealthy.
+  void closeConnections(absl::string_view name, const Host& host);
 
   // False: there are too many already.
   bool addFlushing(TcpUpstream& upstream);

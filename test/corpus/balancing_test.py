@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corpus 08, 09, 36 and balancing/: priorities, localities, health by configuration, hashing."""
+"""Corpus 08, 09, 36, 46 and balancing/: priorities, localities, health by configuration, hashing,
+subsets.
+"""
 
 import collections
 
 import corpus_case
 from corpus_case import CorpusCase
+from lab import proxy
 
 CLIENTS = ["127.0.0.%d" % i for i in range(1, 9)]
 
@@ -255,6 +258,103 @@ class Hashing(Balancing):
                          ("        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 11003}}}\n",
                           "      - locality: {zone: east}\n        load_balancing_weight: 1\n        lb_endpoints:\n        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 11003}}}\n"))
         self.assertEqual(self.places(), "ACCBCBAC")
+
+
+class Subset(Balancing):
+    """46-subset: A is version v1, B is v2, and v2 is wanted."""
+
+    FILE = "valid/46-subset.yaml"
+    WANTED = "envoy.lb: {version: v2}\n  clusters"
+
+    def serve_edited(self, *changes):
+        def edit(text):
+            for old, new in changes:
+                self.assertIn(old, text)
+                text = text.replace(old, new, 1)
+            return text
+        self.serve(self.FILE, edit)
+
+    def wants(self, fields):
+        return (self.WANTED, "envoy.lb: {%s}\n  clusters" % fields)
+
+    def nobody(self):
+        with self.connect() as connection:
+            self.assertEqual(connection.end().data, b"")
+
+    def test_only_hosts_of_the_subset(self):
+        self.serve_edited()
+        self.assertEqual(self.shares(6), {"B": 6})
+        self.expect(fleet={"lb_subsets_active": 4, "lb_subsets_created": 4,
+                           "lb_subsets_selected": 6, "lb_subsets_fallback": 0})
+
+    def test_a_subset_that_is_not_there(self):
+        self.serve_edited(self.wants("version: v3"))
+        self.nobody()
+        self.expect(fleet={"upstream_cx_none_healthy": 1, "lb_subsets_selected": 0})
+
+    def test_any_host_instead(self):
+        self.serve_edited(self.wants("version: v3"), ("NO_FALLBACK", "ANY_ENDPOINT"))
+        self.assertEqual(self.shares(6), {"A": 3, "B": 3})
+        self.expect(fleet={"lb_subsets_fallback": 6})
+
+    def test_the_default_subset_instead(self):
+        self.serve_edited(self.wants("version: v3"), (
+            "NO_FALLBACK", "DEFAULT_SUBSET\n      default_subset: {version: v1}"))
+        self.assertEqual(self.shares(6), {"A": 6})
+        self.expect(fleet={"lb_subsets_fallback": 6})
+
+    def test_any_host_when_even_the_default_subset_is_empty(self):
+        self.serve_edited(self.wants("version: v3"), (
+            "NO_FALLBACK",
+            "DEFAULT_SUBSET\n      panic_mode_any: true\n      default_subset: {version: v9}"))
+        self.assertEqual(self.shares(6), {"A": 3, "B": 3})
+        self.expect(fleet={"lb_subsets_fallback_panic": 6, "lb_subsets_fallback": 0})
+
+    def test_fewer_keys_instead(self):
+        self.serve_edited(self.wants("version: v2, stage: q"), (
+            "[{keys: [version]}]",
+            "[{keys: [version]}, {keys: [version, stage], fallback_policy: KEYS_SUBSET, "
+            "fallback_keys_subset: [version]}]"))
+        self.assertEqual(self.shares(6), {"B": 6})
+        self.expect(fleet={"lb_subsets_selected": 6})
+
+    def test_a_list_can_stand_for_each_of_its_values(self):
+        self.serve_edited(("{version: v1}", "{version: [v1, v2]}"),
+                          ("NO_FALLBACK", "NO_FALLBACK\n      list_as_any: true"))
+        self.assertEqual(self.shares(6), {"A": 3, "B": 3})
+
+    def test_a_subset_can_be_one_host(self):
+        self.serve_edited(("{version: v1}", "{version: v2}"),
+                          ("keys: [version]", "keys: [version], single_host_per_subset: true"))
+        self.assertEqual(self.shares(6), {"A": 6})
+        self.expect(fleet={"lb_subsets_single_host_per_subset_duplicate": 1,
+                           "lb_subsets_active": 2})
+
+    def test_a_weighted_cluster_wants_what_it_says(self):
+        self.serve_edited((
+            "cluster: fleet\n          metadata_match:\n            filter_metadata:\n"
+            "              envoy.lb: {version: v2}\n",
+            "metadata_match: {filter_metadata: {envoy.lb: {version: v2}}}\n"
+            "          weighted_clusters: {clusters: [{name: fleet, weight: 1, "
+            "metadata_match: {filter_metadata: {envoy.lb: {version: v1}}}}]}\n"))
+        self.assertEqual(self.shares(6), {"A": 6})
+
+    def test_unhealthy_hosts_stay_in_their_subset(self):
+        metadata = "metadata: {filter_metadata: {envoy.lb: {version: v2}}}"
+        self.serve_edited((metadata, "health_status: UNHEALTHY\n          " + metadata))
+        self.assertEqual(self.shares(4), {"B": 4})
+        self.expect(fleet={"lb_healthy_panic": 4})
+
+    def test_keys_to_fall_back_to_are_checked(self):
+        for keys, problem in (("[other]", "must be a subset of selector keys"),
+                              ("[]", "cannot be empty"), ("[version]", "cannot be equal to keys")):
+            path = self.config(self.FILE, lambda text, keys=keys: text.replace(
+                "keys: [version]}", "keys: [version], fallback_policy: KEYS_SUBSET, "
+                                    "fallback_keys_subset: %s}" % keys))
+            status, _, said = proxy.run_to_end(
+                corpus_case.binary(), ["-c", path, "--mode", "validate", "--use-dynamic-base-id"])
+            self.assertEqual(status, 1)
+            self.assertIn("fallback_keys_subset " + problem, said)
 
 
 if __name__ == "__main__":

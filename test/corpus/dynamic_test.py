@@ -353,5 +353,35 @@ class Storm(DynamicCase):
         self.assertEqual(self.greeting(), "A")
 
 
+class Subsets(DynamicCase):
+    """Which hosts of a cluster have which metadata changes."""
+
+    def _assignment(self, versions):
+        endpoints = ", ".join(
+            "{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}, "
+            "metadata: {filter_metadata: {envoy.lb: {version: %s}}}}" % pair for pair in versions)
+        return ('- {"@type": %sconfig.endpoint.v3.ClusterLoadAssignment, cluster_name: from_file, '
+                'endpoints: [{lb_endpoints: [%s]}]}\n' % (_TYPE, endpoints))
+
+    def test_hosts_move_between_subsets(self):
+        self.resources("eds", "1", self._assignment([(A, "v1"), (B, "v2")]))
+        self.resources("cds", "1", Storm._cluster(1).replace(
+            "connect_timeout", "lb_subset_config: {subset_selectors: [{keys: [version]}]}, "
+                               "connect_timeout"))
+        self.resources("lds", "1", listener([chain().replace(
+            "cluster: from_file", "cluster: from_file, metadata_match: {filter_metadata: "
+                                  "{envoy.lb: {version: v1}}}")]))
+        self.begin()
+        held = self.held()
+        self.assertEqual([self.greeting() for _ in range(4)], ["A"] * 4)
+        self.resources("eds", "2", self._assignment([(A, "v2"), (B, "v1")]))
+        self.proxy.wait_stats({"cluster.from_file.version_text": "2"})
+        self.assertEqual([self.greeting() for _ in range(4)], ["B"] * 4)
+        self.resources("eds", "3", self._assignment([(A, "v3")]))
+        self.proxy.wait_stats({"cluster.from_file.version_text": "3"})
+        self.ended(self.connect().end(), b"", "FIN")
+        self.goes_on(held)
+
+
 if __name__ == "__main__":
     corpus_case.main()

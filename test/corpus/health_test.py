@@ -134,6 +134,63 @@ class Tcp(Checked):
         self.wait_error_text("cluster 'checked': TCP health checks every 1 s.* 60 s while")
 
 
+class Closing(Checked):
+    """32 with connections that end when their host fails its checks."""
+
+    def test_connections_to_a_failed_host_are_closed(self):
+        self.connection_after_failure("close_connections_on_host_health_failure: true")
+        self.expect(checked={"upstream_cx_active": 0, "upstream_cx_destroy_local": 1,
+                             "upstream_cx_destroy_local_with_active_rq": 1})
+        ending = self.held.end()
+        self.assertEqual((ending.data, ending.how), (b"A\n", "FIN"))
+
+    def test_or_else_they_go_on(self):
+        self.connection_after_failure("connect_timeout: 2s")
+        self.held.send(b"hi")
+        self.assertEqual(self.held.read_length(4), b"A\nhi")
+        self.expect(checked={"upstream_cx_active": 1, "upstream_cx_destroy": 0})
+
+    def connection_after_failure(self, line):
+        """Leaves self.held, to A, which refuses new connections by now."""
+        a = self.backend("A", 11001)
+        self.serve("valid/32-tcp-health-check.yaml", lambda text: often(text).replace(
+            "connect_timeout: 1s", line))
+        self.wait_flags(11001, "healthy")
+        self.held = self.connect()
+        self.assertEqual(self.held.read_length(2), b"A\n")
+        a.refuse()
+        self.wait_flags(11001, "/failed_active_hc")
+
+
+class SlowStart(Checked):
+    """32 with a host that comes up later, and gets its load little by little."""
+
+    CONFIG = "{slow_start_config: {slow_start_window: 2s}}"
+
+    def share_of_the_new_host(self, lines):
+        self.backend("A", 11001)
+        self.serve("valid/32-tcp-health-check.yaml", lambda text: often(text).replace(
+            "connect_timeout: 1s", lines))
+        # By then A has been healthy for longer than the window.
+        self.expect(checked={"health_check.success": lambda count: count >= 22})
+        self.backend("B", 11009)
+        self.wait_flags(11009, "healthy")
+        return self.shares(40)["B"]
+
+    def test_round_robin(self):
+        share = self.share_of_the_new_host("round_robin_lb_config: " + self.CONFIG)
+        self.assertTrue(1 <= share <= 16, share)
+
+    def test_least_request(self):
+        share = self.share_of_the_new_host(
+            "lb_policy: LEAST_REQUEST\n    least_request_lb_config: " + self.CONFIG)
+        self.assertTrue(1 <= share <= 16, share)
+
+    def test_without_it_all_are_alike(self):
+        share = self.share_of_the_new_host("connect_timeout: 2s")
+        self.assertEqual(share, 20)
+
+
 class Payload(Checked):
     """33-tcp-health-check-payload: A answers as it should, B with another name."""
 

@@ -12,6 +12,9 @@ constexpr Support kHonoured = Support::kHonoured, kIgnored = Support::kIgnored,
 constexpr absl::string_view kCluster = "envoy.config.cluster.v3.Cluster";
 constexpr absl::string_view kCommonLb = "envoy.config.cluster.v3.Cluster.CommonLbConfig";
 constexpr absl::string_view kLeastLb = "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig";
+constexpr absl::string_view kSubset = "envoy.config.cluster.v3.Cluster.LbSubsetConfig";
+constexpr absl::string_view kSubsetSelector =
+    "envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector";
 constexpr absl::string_view kHealthCheck = "envoy.config.core.v3.HealthCheck";
 constexpr absl::string_view kHttpCheck = "envoy.config.core.v3.HealthCheck.HttpHealthCheck";
 constexpr absl::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -38,8 +41,7 @@ constexpr absl::string_view kEndpoint = "envoy.config.endpoint.v3.Endpoint";
 constexpr absl::string_view kTls = "transport sockets chosen by the host";
 constexpr absl::string_view kZones = "balancing by zone";
 constexpr absl::string_view kBoundedLoad = "hash balancing with bounded loads";
-constexpr absl::string_view kSubsets = "subsets and metadata matching";
-constexpr absl::string_view kSlowStart = "slow start";
+constexpr absl::string_view kSubsets = "this way to make subsets";
 constexpr absl::string_view kResolver = "names are resolved by the resolver that is built in";
 constexpr absl::string_view kHttp = "it is about HTTP";
 constexpr absl::string_view kTuning = "it only tunes Envoy's own machinery";
@@ -51,8 +53,10 @@ constexpr FieldSupport kClusterFields[] = {
      "dns_failure_refresh_rate respect_dns_ttl dns_lookup_family wait_for_warm_on_init "
      "upstream_bind_config least_request_lb_config round_robin_lb_config common_lb_config "
      "transport_socket metadata upstream_connection_options load_balancing_policy "
-     "ring_hash_lb_config maglev_lb_config eds_cluster_config health_checks outlier_detection "
-     "ignore_health_on_host_removal typed_extension_protocol_options "
+     "ring_hash_lb_config maglev_lb_config lb_subset_config "
+     "eds_cluster_config health_checks outlier_detection "
+     "ignore_health_on_host_removal close_connections_on_host_health_failure "
+     "typed_extension_protocol_options "
      "connection_pool_per_downstream_connection",
      ""},
     {kCluster, kIgnored,
@@ -66,10 +70,13 @@ constexpr FieldSupport kClusterFields[] = {
      "http_protocol_options http2_protocol_options protocol_selection track_timeout_budgets "
      "track_cluster_stats",
      kHttp},
-    {kCluster, kNotYet, "close_connections_on_host_health_failure",
-     "closing connections when hosts change"},
     {"envoy.config.cluster.v3.Cluster.EdsClusterConfig", kHonoured, "eds_config service_name", ""},
-    {kCluster, kNotYet, "lb_subset_config", kSubsets},
+    {kSubset, kHonoured,
+     "fallback_policy default_subset subset_selectors locality_weight_aware panic_mode_any "
+     "list_as_any",
+     ""},
+    {kSubset, kNotYet, "scale_locality_weight metadata_fallback_policy", kSubsets},
+    {kSubsetSelector, kHonoured, "*", ""},
     {kCluster, kNotYet, "original_dst_lb_config cleanup_interval", "ORIGINAL_DST clusters"},
     {kCluster, kNotYet, "transport_socket_matches transport_socket_matcher", kTls},
     {kHttpOptions, kHonoured, "explicit_http_config", ""},
@@ -101,10 +108,10 @@ constexpr FieldSupport kClusterFields[] = {
     {kCluster, kRefused, "upstream_config", "there is one kind of upstream"},
     {"envoy.config.cluster.v3.Cluster.CustomClusterType", kHonoured, "name typed_config", ""},
     {"envoy.config.cluster.v3.Cluster.RefreshRate", kHonoured, "*", ""},
-    {"envoy.config.cluster.v3.Cluster.RoundRobinLbConfig", kNotYet, "slow_start_config",
-     kSlowStart},
-    {kLeastLb, kHonoured, "choice_count active_request_bias", ""},
-    {kLeastLb, kNotYet, "slow_start_config", kSlowStart},
+    {"envoy.config.cluster.v3.Cluster.RoundRobinLbConfig", kHonoured, "*", ""},
+    {kLeastLb, kHonoured, "choice_count active_request_bias slow_start_config", ""},
+    {"envoy.config.cluster.v3.Cluster.SlowStartConfig", kHonoured, "*", ""},
+    {"envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig", kHonoured, "*", ""},
     {"envoy.config.cluster.v3.Cluster.RingHashLbConfig", kHonoured, "*", ""},
     {"envoy.config.cluster.v3.Cluster.MaglevLbConfig", kHonoured, "*", ""},
     {kCommonLb, kHonoured,
@@ -118,8 +125,8 @@ constexpr FieldSupport kClusterFields[] = {
     {"envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig", kNotYet,
      "hash_balance_factor", kBoundedLoad},
     {kCommonLb, kRefused, "override_host_status", "there is no policy that overrides hosts"},
-    {kCommonLb, kNotYet, "close_connections_on_host_set_change",
-     "closing connections when hosts change"},
+    {kCommonLb, kIgnored, "close_connections_on_host_set_change",
+     "it drains pools, and TCP connections are not pooled"},
     {kHealthCheck, kHonoured,
      "name timeout interval initial_jitter interval_jitter interval_jitter_percent "
      "unhealthy_threshold healthy_threshold alt_port reuse_connection http_health_check "
@@ -171,14 +178,14 @@ constexpr FieldSupport kClusterFields[] = {
      kTuning},
     {"envoy.config.cluster.v3.LoadBalancingPolicy", kHonoured, "policies", ""},
     {"envoy.config.cluster.v3.LoadBalancingPolicy.Policy", kHonoured, "typed_extension_config", ""},
-    {"envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", kNotYet,
-     "slow_start_config", kSlowStart},
     {"envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", kHonoured,
-     "locality_lb_config", ""},
+     "locality_lb_config slow_start_config", ""},
     {"envoy.extensions.load_balancing_policies.random.v3.Random", kHonoured, "locality_lb_config",
      ""},
     {kLeastRequest, kHonoured,
-     "choice_count active_request_bias enable_full_scan selection_method locality_lb_config", ""},
+     "choice_count active_request_bias enable_full_scan selection_method locality_lb_config "
+     "slow_start_config",
+     ""},
     {kLocalityLb, kHonoured, "locality_weighted_lb_config", ""},
     {kLocalityLb, kNotYet, "zone_aware_lb_config", kZones},
     {"envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig",
@@ -193,7 +200,6 @@ constexpr FieldSupport kClusterFields[] = {
     {kHashingLb, kHonoured, "use_hostname_for_hashing", ""},
     {kHashingLb, kNotYet, "hash_balance_factor", kBoundedLoad},
     {kHashingLb, kIgnored, "hash_policy", kHttp},
-    {kLeastRequest, kNotYet, "slow_start_config", kSlowStart},
     {kDns, kHonoured,
      "dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_jitter dns_lookup_family "
      "all_addresses_in_single_endpoint dns_min_refresh_rate",

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "source/access_log/metadata_proto.h"
 #include "source/filter_api/proto_fields.h"
 
 namespace culvert::tcp_proxy {
@@ -47,6 +48,13 @@ connectWhen(envoy::extensions::filters::network::tcp_proxy::v3::UpstreamConnectM
   }
 }
 
+// Which subset a message wants, if any.
+std::optional<net::Value::Fields> subsetFields(const envoy::config::core::v3::Metadata& proto) {
+  const auto all = access_log::toMetadata(proto);
+  const auto* const fields = all == nullptr ? nullptr : all->find(upstream::kSubsetMetadata);
+  return fields == nullptr ? std::nullopt : std::optional(*fields);
+}
+
 } // namespace
 
 Stats::Stats(stats::Scope& scope)
@@ -75,15 +83,7 @@ absl::StatusOr<std::shared_ptr<const Config>> Config::create(const Proto& proto,
   config->scope_ = context.scope.scope(absl::StrCat("tcp.", proto.stat_prefix()));
   config->stats_ = std::make_unique<Stats>(*config->scope_);
 
-  uint64_t sum = 0;
-  if (proto.has_weighted_clusters()) {
-    for (const auto& cluster : proto.weighted_clusters().clusters()) {
-      config->clusters_.push_back({cluster.name(), sum += cluster.weight()});
-    }
-  } else {
-    config->clusters_.push_back({proto.cluster(), 1});
-  }
-
+  config->readTargets(proto);
   config->idle_timeout = proto.has_idle_timeout() ? toDuration(proto.idle_timeout())
                                                   : base::Duration(kDefaultIdleTimeout);
   if (config->idle_timeout == base::Duration(0)) {
@@ -135,14 +135,33 @@ absl::Status Config::readLogOptions(const Proto& proto, FactoryContext& context)
   return absl::OkStatus();
 }
 
-const std::string& Config::pickCluster(base::Random& random) const {
-  if (clusters_.size() == 1) {
-    return clusters_.front().name;
+void Config::readTargets(const Proto& proto) {
+  if (const auto fields = subsetFields(proto.metadata_match())) {
+    match_ = std::make_shared<const upstream::MetadataMatch>(*fields);
   }
-  const uint64_t drawn = random.below(clusters_.back().up_to);
-  return std::find_if(clusters_.begin(), clusters_.end(),
-                      [&](const WeightedCluster& cluster) { return drawn < cluster.up_to; })
-      ->name;
+  if (!proto.has_weighted_clusters()) {
+    targets_.push_back({{proto.cluster(), match_}, 1});
+    return;
+  }
+  uint64_t sum = 0;
+  for (const auto& cluster : proto.weighted_clusters().clusters()) {
+    Target target{cluster.name(), match_};
+    if (const auto fields = subsetFields(cluster.metadata_match())) { // Its values win.
+      target.match = std::make_shared<const upstream::MetadataMatch>(
+          match_ == nullptr ? upstream::MetadataMatch(*fields) : match_->with(*fields));
+    }
+    targets_.push_back({std::move(target), sum += cluster.weight()});
+  }
+}
+
+const Target& Config::pickTarget(base::Random& random) const {
+  if (targets_.size() == 1) {
+    return targets_.front().target;
+  }
+  const uint64_t drawn = random.below(targets_.back().up_to);
+  return std::find_if(targets_.begin(), targets_.end(),
+                      [&](const WeightedTarget& target) { return drawn < target.up_to; })
+      ->target;
 }
 
 std::shared_ptr<void> Config::countFlush() const {

@@ -12,6 +12,7 @@
 #include "source/base/random.h"
 #include "source/filter_api/factory.h"
 #include "source/stats/store.h"
+#include "source/upstream/metadata_match.h"
 
 namespace envoy::extensions::filters::network::tcp_proxy::v3 {
 class TcpProxy;
@@ -49,6 +50,12 @@ struct HashPolicy {
   std::string key; // Of filter state.
 };
 
+// Where a session goes.
+struct Target {
+  std::string cluster;
+  std::shared_ptr<const upstream::MetadataMatch> match; // Null: any of its hosts.
+};
+
 // A tcp_proxy entry of a chain. Threads: built on main, then read-only on all workers.
 class Config : public std::enable_shared_from_this<Config> {
 public:
@@ -56,8 +63,10 @@ public:
   create(const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& proto,
          FactoryContext& context);
 
-  // The cluster for a new session: the only one, or one drawn by weight.
-  const std::string& pickCluster(base::Random& random) const;
+  // For a new session: the only one, or one drawn by weight.
+  const Target& pickTarget(base::Random& random) const;
+  // What sessions want whose cluster is named by another filter. May be null.
+  const std::shared_ptr<const upstream::MetadataMatch>& match() const { return match_; }
   // How long a session may live; nothing for ever. Jitter makes each one's different.
   std::optional<base::Duration> maxDuration(base::Random& random) const;
   // The pause before attempt number `attempt` (from 2).
@@ -79,8 +88,8 @@ public:
   bool log_when_connected = false;
 
 private:
-  struct WeightedCluster {
-    std::string name;
+  struct WeightedTarget {
+    Target target;
     uint64_t up_to; // The sum of the weights so far, this one's included.
   };
 
@@ -88,7 +97,10 @@ private:
   readLogOptions(const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& proto,
                  FactoryContext& context);
 
-  std::vector<WeightedCluster> clusters_;
+  void readTargets(const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& proto);
+
+  std::vector<WeightedTarget> targets_;
+  std::shared_ptr<const upstream::MetadataMatch> match_;
   std::optional<base::Duration> max_duration_;
   double duration_jitter_ = 0;
   base::Duration backoff_base_{0};

@@ -76,8 +76,9 @@ private:
 
   const ConnectionInfo* downstream() const override { return info_; }
   std::optional<uint64_t> hashKey() const override;
+  const upstream::MetadataMatch* metadataMatch() const override { return target_->match.get(); }
 
-  void pickCluster();
+  void pickTarget();
   void connect();
   void retry(ConnectFailure failure);
   void giveUp(CloseCode code) { connection().close(CloseReason::of(code), CloseMode::kNow); }
@@ -117,8 +118,8 @@ private:
   Stats& stats_;
   upstream::ThreadClusters* const clusters_;
   ConnectionInfo* info_ = nullptr;
-  const std::string* cluster_name_ = nullptr;
-  std::unique_ptr<const std::string> named_cluster_; // Only where a filter named it.
+  const Target* target_ = nullptr;
+  std::unique_ptr<const Target> own_target_; // Only where filters before this one had their say.
   std::unique_ptr<upstream::Upstream> upstream_;
   std::unique_ptr<Buffer> early_; // Read before there was somewhere to send it.
   std::unique_ptr<Timer> idle_timer_;
@@ -144,7 +145,7 @@ TcpProxy::~TcpProxy() {
 Next TcpProxy::onOpen() {
   info_ = &connection().info();
   LOG_CONNECTION(debug, filter, connection().id(), "new tcp proxy session");
-  pickCluster();
+  pickTarget();
   if (const auto duration = config_.maxDuration(random())) {
     duration_timer_ = newTimer(Timer::Callback::to<&TcpProxy::onMaxDuration>(this), *duration);
   }
@@ -170,16 +171,26 @@ void TcpProxy::onHandshake() {
   }
 }
 
-// The one that a filter before this one named, else the configured one.
-void TcpProxy::pickCluster() {
+// What filters before this one named, else what is configured.
+void TcpProxy::pickTarget() {
   const net::FilterState::Object* const named =
       info_->filter_state == nullptr ? nullptr : info_->filter_state->find(kTcpProxyCluster);
-  if (named == nullptr) {
-    cluster_name_ = &config_.pickCluster(random());
+  if (named != nullptr) {
+    own_target_ = std::make_unique<const Target>(Target{named->serialize(), config_.match()});
+    target_ = own_target_.get();
+  } else {
+    target_ = &config_.pickTarget(random());
+  }
+  const net::Value::Fields* const wanted =
+      info_->dynamic_metadata == nullptr ? nullptr
+                                         : info_->dynamic_metadata->find(upstream::kSubsetMetadata);
+  if (wanted == nullptr) {
     return;
   }
-  named_cluster_ = std::make_unique<const std::string>(named->serialize());
-  cluster_name_ = named_cluster_.get();
+  auto match = std::make_shared<const upstream::MetadataMatch>(
+      target_->match == nullptr ? upstream::MetadataMatch(*wanted) : target_->match->with(*wanted));
+  own_target_ = std::make_unique<const Target>(Target{target_->cluster, std::move(match)});
+  target_ = own_target_.get();
 }
 
 std::optional<uint64_t> TcpProxy::hashKey() const {
@@ -200,9 +211,9 @@ std::optional<uint64_t> TcpProxy::hashKey() const {
 
 void TcpProxy::connect() {
   net::UpstreamInfo& info = info_->mutableUpstream();
-  upstream::ThreadCluster* const cluster = clusters_->find(*cluster_name_);
+  upstream::ThreadCluster* const cluster = clusters_->find(target_->cluster);
   if (cluster == nullptr) {
-    LOG_CONNECTION(debug, filter, connection().id(), "no cluster '%s'", *cluster_name_);
+    LOG_CONNECTION(debug, filter, connection().id(), "no cluster '%s'", target_->cluster);
     stats_.downstream_cx_no_route.add();
     giveUp(CloseCode::kNoCluster);
     return;
@@ -252,7 +263,7 @@ void TcpProxy::retry(ConnectFailure failure) {
     return;
   }
   if (again) {
-    if (upstream::ThreadCluster* const cluster = clusters_->find(*cluster_name_)) {
+    if (upstream::ThreadCluster* const cluster = clusters_->find(target_->cluster)) {
       cluster->countAttemptsExceeded();
     }
   }

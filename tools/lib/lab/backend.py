@@ -150,14 +150,18 @@ class Backend:
             if visit.end == "open":
                 _reset_from_outside(visit.sock)
 
-    def close(self):
-        self.released.set()
+    def refuse(self):
+        """No more connections; those that there are go on."""
         # shutdown wakes the accepting thread, close alone does not.
         for act in (lambda: self._server.shutdown(socket.SHUT_RDWR), self._server.close):
             try:
                 act()
             except OSError:
                 pass
+
+    def close(self):
+        self.released.set()
+        self.refuse()
         for visit in self.visits:
             try:
                 visit.sock.shutdown(socket.SHUT_RDWR)
