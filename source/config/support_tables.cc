@@ -300,6 +300,7 @@ constexpr FieldSupport kFilterFields[] = {
     {kStateValue, kIgnored, "read_only", "Envoy does not use it either"},
     {"envoy.type.v3.Int32Range", kHonoured, "*", ""},
     {"envoy.type.matcher.v3.MetadataMatcher", kHonoured, "*", ""},
+    {"envoy.type.metadata.v3.MetadataKey", kHonoured, "*", ""},
     {"envoy.type.matcher.v3.FilterStateMatcher", kHonoured, "*", ""},
     {"envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer", kHonoured, "*", ""},
     {"envoy.extensions.filters.listener.original_dst.v3.OriginalDst", kHonoured, "*", ""},
@@ -326,9 +327,6 @@ constexpr ValueSupport kValues[] = {
     {"envoy.config.core.v3.SocketAddress.protocol", "UDP", kRefused, "this is a TCP proxy"},
     {"envoy.config.core.v3.HealthCheck.HttpHealthCheck.codec_client_type", "HTTP3", kRefused,
      "there is no QUIC"},
-    {"envoy.config.cluster.v3.Cluster.type", "ORIGINAL_DST", kNotYet, "ORIGINAL_DST clusters"},
-    {"envoy.config.cluster.v3.Cluster.lb_policy", "CLUSTER_PROVIDED", kNotYet,
-     "balancing by the cluster"},
 };
 
 } // namespace

@@ -64,6 +64,8 @@ public:
 
   virtual ~HostChooser() = default;
   virtual Choice pick(const LoadBalancerContext& context) = 0;
+  // It takes the place of `previous`, which chose for the same worker and cluster.
+  virtual void takeOver(HostChooser& previous) { static_cast<void>(previous); }
 };
 
 // Among all hosts as they were published: by priority and health, and then by a policy.

@@ -4,6 +4,7 @@
 #include "source/upstream/dns_factories.h"
 #include "source/upstream/eds_cluster.h"
 #include "source/upstream/factories.h"
+#include "source/upstream/original_dst_factory.h"
 #include "source/upstream/policy_factories.h"
 #include "source/upstream/transport_proto.h"
 
@@ -32,6 +33,7 @@ void registerBuiltIn(registry::Registry& registry) {
   registry.add(Category::kCluster, std::make_unique<StaticFactory>());
   registerDnsClusters(registry);
   registerEdsCluster(registry);
+  registerOriginalDst(registry);
   registerPolicies(registry);
   registerTransports(registry);
 }

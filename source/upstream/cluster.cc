@@ -124,6 +124,9 @@ Cluster::Cluster(const Services& services, ClusterConfig config, uint64_t seed)
         services_.main, info_, random_.next(), services_.runtime, services_.outlier_log,
         [this](const Host& host) { onHealthChanged(host); });
   }
+  HostSourceContext& context = *this;
+  source_ = info_->config.make_hosts ? info_->config.make_hosts(context)
+                                     : std::make_unique<StaticHosts>(context);
 }
 
 Cluster::~Cluster() = default;
@@ -148,9 +151,6 @@ void Cluster::startChecker() {
 
 void Cluster::start(Events events) {
   events_ = std::move(events);
-  HostSourceContext& context = *this;
-  source_ = info_->config.make_hosts ? info_->config.make_hosts(context)
-                                     : std::make_unique<StaticHosts>(context);
   source_->start();
 }
 
@@ -181,7 +181,7 @@ void Cluster::onChecked(Host& host, bool changed) {
     outliers_->onCheckPassed(host);
   }
   if (!passed && (host.healthFlags() & kPendingDynamicRemoval) != 0) {
-    removeHost(host);
+    removeHosts([&](const Host& other) { return &other == &host; }); // Its checks had kept it.
   } else if (changed) {
     onHealthChanged(host);
   }
@@ -190,11 +190,25 @@ void Cluster::onChecked(Host& host, bool changed) {
   }
 }
 
-// The source had dropped it; its checks had kept it.
-void Cluster::removeHost(const Host& host) {
-  std::erase_if(hosts_, [&](const HostPtr& other) { return other.get() == &host; });
+// Its first failure may be on its way already.
+void Cluster::adoptHost(HostPtr host) {
+  info_->stats.default_total_match_count.add();
+  info_->stats.membership_change.add();
+  if (outliers_ != nullptr) {
+    outliers_->watch(host);
+  }
+  hosts_.push_back(std::move(host));
+  publishSoon();
+}
+
+void Cluster::removeHosts(const std::function<bool(const Host&)>& which) {
+  std::erase_if(hosts_, [&](const HostPtr& host) { return which(*host); });
   info_->stats.membership_change.add();
   publish();
+}
+
+std::function<void(HostState&)> Cluster::hostPreparer() {
+  return outliers_ == nullptr ? [](HostState&) {} : outliers_->preparer();
 }
 
 void Cluster::onHealthChanged(const Host& host) {
@@ -390,7 +404,12 @@ void Cluster::publish() {
   }
 }
 
+std::unique_ptr<HostChooser> HostSource::makeChooser() { return nullptr; }
+
 std::unique_ptr<HostChooser> Cluster::makeBalancer() {
+  if (std::unique_ptr<HostChooser> own = source_->makeChooser()) {
+    return own;
+  }
   if (subsets_ != nullptr) {
     return std::make_unique<SubsetBalancer>(*subsets_, info_->config.subsets, subset_stats_,
                                             *policy_, random_.next());

@@ -82,6 +82,9 @@ private:
   absl::StatusOr<std::unique_ptr<EndpointSubscription>>
   discover(const envoy::config::core::v3::ConfigSource& source, const std::string& name,
            EndpointSubscriber& subscriber) override;
+  std::function<void(HostState&)> hostPreparer() override;
+  void adoptHost(HostPtr host) override;
+  void removeHosts(const std::function<bool(const Host&)>& which) override;
   void setInitialized() override;
   void setNothingYet() override;
   void onReady() override { publish(); }
@@ -91,7 +94,6 @@ private:
   void keepWhilePassing(Index& old, std::vector<HostPtr>& hosts);
   void startChecker();
   void onChecked(Host& host, bool changed);
-  void removeHost(const Host& host);
   void publishSoon();
   void onHealthChanged(const Host& host);
   void finishInitialization();
@@ -116,8 +118,8 @@ private:
   std::unique_ptr<const Subsets> subsets_;    // as this.
   std::unique_ptr<HealthChecker> checker_;
   std::unique_ptr<OutlierDetector> outliers_;
-  size_t awaited_checks_ = 0; // Before the cluster is initialized.
-  std::unique_ptr<HostSource> source_;
+  size_t awaited_checks_ = 0;          // Before the cluster is initialized.
+  std::unique_ptr<HostSource> source_; // Made last: it may look at all the rest.
   bool initialized_ = false;
   bool added_via_api_ = false;
   bool replaces_ = false;

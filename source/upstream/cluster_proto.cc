@@ -296,7 +296,7 @@ absl::Status parseHealth(const Cluster& proto, ClusterConfig& config) {
   return absl::OkStatus();
 }
 
-// How hosts are chosen.
+// How hosts are chosen, unless the kind of cluster does that.
 absl::Status parseBalancing(const Cluster& proto, const registry::Registry& registry,
                             ClusterConfig& config) {
   absl::StatusOr<Balancing> policy = parsePolicy(proto, registry);
@@ -313,6 +313,20 @@ absl::Status parseBalancing(const Cluster& proto, const registry::Registry& regi
     config.subsets = std::make_shared<const SubsetConfig>(*std::move(subsets));
   }
   return absl::OkStatus();
+}
+
+absl::Status checkProvided(const Cluster& proto, absl::string_view kind) {
+  if (proto.lb_policy() != Cluster::CLUSTER_PROVIDED) {
+    return errorAt("lb_policy",
+                   absl::StrCat("cluster: LB policy ", Cluster::LbPolicy_Name(proto.lb_policy()),
+                                " is not valid for Cluster type ", kind,
+                                ". Only 'CLUSTER_PROVIDED' is allowed with cluster type "
+                                "'ORIGINAL_DST'"));
+  }
+  return proto.has_lb_subset_config()
+             ? errorAt("lb_subset_config", "cluster: LB policy CLUSTER_PROVIDED cannot be "
+                                           "combined with lb_subset_config")
+             : absl::OkStatus();
 }
 
 absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context,
@@ -357,7 +371,9 @@ absl::StatusOr<ClusterConfig> parseCluster(const Cluster& proto,
     return base::errorWithin("load_assignment", endpoints.status());
   }
   config.endpoints = *std::move(endpoints);
-  absl::Status status = parseBalancing(proto, context.registry, config);
+  absl::Status status = kind->factory->choosesHosts()
+                            ? checkProvided(proto, kind->name)
+                            : parseBalancing(proto, context.registry, config);
   status.Update(status.ok() ? parseParts(proto, context, config) : status);
   status.Update(status.ok() ? kind->factory->configure(proto, kind->own.get(), config) : status);
   if (!status.ok()) {

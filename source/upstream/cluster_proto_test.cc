@@ -209,6 +209,26 @@ TEST_F(ClusterProtoTest, SaysWhichPoliciesItHas) {
             "factory implementation for cluster: 'c' with names from [x]");
 }
 
+TEST_F(ClusterProtoTest, AnOriginalDstClusterChoosesItself) {
+  EXPECT_TRUE(parse("type: ORIGINAL_DST lb_policy: CLUSTER_PROVIDED").make_hosts);
+  EXPECT_EQ(error("type: ORIGINAL_DST"),
+            "lb_policy: cluster: LB policy ROUND_ROBIN is not valid for Cluster type ORIGINAL_DST. "
+            "Only 'CLUSTER_PROVIDED' is allowed with cluster type 'ORIGINAL_DST'");
+  const std::string custom =
+      "cluster_type { name: 'envoy.clusters.original_dst' typed_config { [type.googleapis.com/"
+      "envoy.extensions.clusters.original_dst.v3.OriginalDstCluster] {} } }";
+  EXPECT_TRUE(parse(custom + "lb_policy: CLUSTER_PROVIDED").make_hosts);
+  EXPECT_EQ(error(custom),
+            "lb_policy: cluster: LB policy ROUND_ROBIN is not valid for Cluster type "
+            "envoy.clusters.original_dst. Only 'CLUSTER_PROVIDED' is allowed with cluster type "
+            "'ORIGINAL_DST'");
+  EXPECT_EQ(error("type: ORIGINAL_DST lb_policy: CLUSTER_PROVIDED lb_subset_config {}"),
+            "lb_subset_config: cluster: LB policy CLUSTER_PROVIDED cannot be combined with "
+            "lb_subset_config");
+  EXPECT_EQ(error(std::string("type: ORIGINAL_DST lb_policy: CLUSTER_PROVIDED ") + kHost),
+            "load_assignment: ORIGINAL_DST clusters must have no load assignment configured");
+}
+
 TEST_F(ClusterProtoTest, AStaticHostMustBeAnAddress) {
   EXPECT_EQ(error(kName),
             "load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: "
@@ -280,7 +300,6 @@ TEST_F(ClusterProtoTest, AClusterTypeIsFoundByItsMessageOrItsName) {
   EXPECT_EQ(error("cluster_type { name: 'nope' }"),
             "cluster_type: Didn't find a registered cluster factory implementation for name: "
             "'nope'");
-  EXPECT_EQ(error("type: ORIGINAL_DST"), "type: ORIGINAL_DST clusters are not built in");
   EXPECT_EQ(error("type: EDS"),
             "eds_cluster_config.eds_config: cannot create an EDS cluster without an EDS config");
 }

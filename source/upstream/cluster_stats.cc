@@ -6,7 +6,7 @@
 namespace culvert::upstream {
 namespace {
 
-// What Envoy shows for every cluster and a cluster of TCP connections never moves.
+// What Envoy shows for every cluster and most clusters of TCP connections never move.
 constexpr absl::string_view kStillCounters[] = {
     "assignment_stale",
     "assignment_timeout_received",
@@ -23,7 +23,6 @@ constexpr absl::string_view kStillCounters[] = {
     "lb_zone_routing_all_directly",
     "lb_zone_routing_cross_zone",
     "lb_zone_routing_sampled",
-    "original_dst_host_invalid",
     "retry_or_shadow_abandoned",
     "upstream_cx_close_notify",
     "upstream_cx_connect_with_0_rtt",

@@ -10,6 +10,7 @@ namespace culvert::upstream {
   COUNTER(bind_errors)                                                                             \
   COUNTER(lb_healthy_panic)                                                                        \
   COUNTER(membership_change)                                                                       \
+  COUNTER(original_dst_host_invalid)                                                               \
   COUNTER(update_attempt)                                                                          \
   COUNTER(update_empty)                                                                            \
   COUNTER(update_failure)                                                                          \

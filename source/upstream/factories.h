@@ -32,6 +32,8 @@ class ClusterFactory : public registry::Factory {
 public:
   // Whether addresses of endpoints are names for DNS.
   virtual bool resolvesNames() const { return false; }
+  // Whether it takes the place of the load balancer: lb_policy is CLUSTER_PROVIDED.
+  virtual bool choosesHosts() const { return false; }
   // Puts into `config`, which has everything else already, how its hosts are found. `own` is a
   // newConfig() that was filled from cluster_type; null when there is none.
   virtual absl::Status configure(const envoy::config::cluster::v3::Cluster& cluster,
@@ -73,8 +75,9 @@ public:
   create(const google::protobuf::Message& config, const TransportContext& context) const = 0;
 };
 
-// STATIC, EDS, STRICT_DNS, LOGICAL_DNS and envoy.clusters.dns; round_robin, least_request, random,
-// ring_hash and maglev; raw_buffer, internal_upstream and upstream_proxy_protocol.
+// STATIC, EDS, STRICT_DNS, LOGICAL_DNS, ORIGINAL_DST and envoy.clusters.dns; round_robin,
+// least_request, random, ring_hash and maglev; raw_buffer, internal_upstream and
+// upstream_proxy_protocol.
 void registerBuiltIn(registry::Registry& registry);
 
 } // namespace culvert::upstream

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "source/base/random.h"
@@ -8,12 +10,15 @@
 #include "source/upstream/cluster_stats.h"
 #include "source/upstream/config.h"
 #include "source/upstream/endpoint_discovery.h"
+#include "source/upstream/host.h"
 
 namespace culvert::net {
 class DnsResolver;
 }
 
 namespace culvert::upstream {
+
+class HostChooser;
 
 // A host to be: an endpoint of the configuration, at the address that it has now.
 struct HostSpec {
@@ -39,6 +44,11 @@ public:
   virtual absl::StatusOr<std::unique_ptr<EndpointSubscription>>
   discover(const envoy::config::core::v3::ConfigSource& source, const std::string& name,
            EndpointSubscriber& subscriber) = 0;
+  // Hosts that workers make: what has to be done to one before anybody sees it (on any thread),
+  // one that is the cluster's from now on, and those that are no longer.
+  virtual std::function<void(HostState&)> hostPreparer() = 0;
+  virtual void adoptHost(HostPtr host) = 0;
+  virtual void removeHosts(const std::function<bool(const Host&)>& which) = 0;
   // The first attempt to find hosts is over, well or badly. May be said again.
   virtual void setInitialized() = 0;
   // The first attempt brought nothing, but a later one may: as setInitialized(), unless the cluster
@@ -50,11 +60,14 @@ protected:
 };
 
 // Finds the hosts of one cluster, for as long as it lives: by what is configured, by DNS, ...
-// Threads: main. Lifetime: owned by its cluster.
+// Threads: main. Lifetime: owned by its cluster. Says nothing to its context before start().
 class HostSource {
 public:
   virtual ~HostSource() = default;
   virtual void start() = 0;
+  // A choice for one worker that takes the place of the policy's: always, or never (null). Before
+  // start(), too.
+  virtual std::unique_ptr<HostChooser> makeChooser();
 };
 
 } // namespace culvert::upstream

@@ -95,6 +95,16 @@ OutlierDetector::OutlierDetector(event::Loop& main, ClusterInfoPtr info, uint64_
     : loop_(main), info_(std::move(info)), config_(*info_->config.outlier), random_(seed),
       runtime_(runtime), stats_(std::make_unique<Stats>(*info_->scope)), log_(std::move(log)),
       changed_(std::move(changed)), handle_(std::make_shared<Handle>(Handle{this})),
+      prepare_([info = info_, &main, handle = handle_](HostState& state) {
+        const auto reached = [&main, handle, host = &state](OutlierKind kind) {
+          main.post([handle, host, kind] {
+            if (handle->detector != nullptr) {
+              handle->detector->onReached(host, kind);
+            }
+          });
+        };
+        state.outlier = std::make_unique<OutlierCounts>(*info->config.outlier, reached);
+      }),
       interval_timer_(main, event::Timer::Callback::to<&OutlierDetector::onInterval>(this)) {
   armInterval();
 }
@@ -126,15 +136,8 @@ void OutlierDetector::watch(const HostPtr& host) {
   }
   watched = std::make_unique<Watched>();
   watched->host = host;
-  if (state->outlier == nullptr) { // Before any worker sees the host.
-    state->outlier = std::make_unique<OutlierCounts>(
-        config_, [&main = loop_, handle = handle_, state](OutlierKind kind) {
-          main.post([handle, state, kind] {
-            if (handle->detector != nullptr) {
-              handle->detector->onReached(state, kind);
-            }
-          });
-        });
+  if (state->outlier == nullptr) {
+    prepare_(*state);
   }
 }
 

@@ -34,6 +34,11 @@ public:
 
   // These are watched from now on, and no others.
   void setHosts(const std::vector<HostPtr>& hosts);
+  // This one, too.
+  void watch(const HostPtr& host);
+  // Gives a host its counts before any worker sees it, for hosts that come from a worker.
+  // Threads: any, also when the detector is gone.
+  const std::function<void(HostState&)>& preparer() const { return prepare_; }
   // It passed an active health check.
   void onCheckPassed(const Host& host);
 
@@ -57,7 +62,6 @@ private:
   struct Watched;
   using ByHost = absl::flat_hash_map<const HostState*, std::unique_ptr<Watched>>;
 
-  void watch(const HostPtr& host);
   void forget(Watched& watched);
   void onReached(const HostState* host, OutlierKind kind);
   void onInterval();
@@ -83,6 +87,7 @@ private:
   const std::shared_ptr<access_log::LogFile> log_;
   const std::function<void(const Host&)> changed_;
   const std::shared_ptr<Handle> handle_; // Through which workers' words find this detector.
+  const std::function<void(HostState&)> prepare_;
   event::Timer interval_timer_;
   ByHost hosts_;
   size_t ejected_ = 0;

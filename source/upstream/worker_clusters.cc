@@ -129,6 +129,7 @@ void WorkerClusters::set(ClusterInfoPtr info, std::unique_ptr<HostChooser> balan
 void WorkerClusters::update(absl::string_view name, std::unique_ptr<HostChooser> balancer) {
   const auto it = clusters_.find(name);
   if (it != clusters_.end()) {
+    balancer->takeOver(*it->second->balancer_);
     it->second->balancer_ = std::move(balancer);
   }
 }

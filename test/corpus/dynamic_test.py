@@ -353,6 +353,67 @@ class Storm(DynamicCase):
         self.assertEqual(self.greeting(), "A")
 
 
+class Passing(DynamicCase):
+    """Clusters that have no hosts but those that connections bring come and go."""
+
+    UPDATES = 60
+    STATE = ('{name: state, typed_config: {"@type": %sextensions.filters.network.set_filter_state'
+             '.v3.Config, on_new_connection: [{object_key: envoy.network.transport_socket.'
+             'original_dst_address, format_string: {text_format_source: {inline_string: "%s"}}}]}}')
+
+    def _cluster(self, interval_ms):
+        return ('- {"@type": %sconfig.cluster.v3.Cluster, name: from_file, type: ORIGINAL_DST, '
+                'lb_policy: CLUSTER_PROVIDED, cleanup_interval: 0.%03ds}\n'
+                % (_TYPE, interval_ms))
+
+    def _begin(self):
+        chains = [chain(match="source_prefix_ranges: [{address_prefix: 127.0.0.%d, prefix_len: 32}]"
+                        % client_number).replace("filters: [", "filters: [%s, " % self.STATE
+                                                 % (_TYPE, self.at(backend)))
+                  for client_number, backend in ((1, A), (2, B))]
+        self.resources("lds", "1", listener(chains))
+        self.resources("cds", "1", self._cluster(500))
+        self.begin("--concurrency", "2")
+
+    def test_they_change_under_traffic(self):
+        self._begin()
+        held = self.held()
+        failures, over = [], threading.Event()
+
+        def come_and_go(source, greeting):
+            while not over.is_set() and not failures:
+                ending = client.send_half_close(self.here(), b"hi", greeting + b"hi", source)
+                if (ending.data, ending.how) != (greeting + b"hi", "FIN"):
+                    failures.append(ending)
+        threads = [threading.Thread(target=come_and_go, args=args)
+                   for args in (("127.0.0.1", b"A\n"), ("127.0.0.2", b"B\n")) * 2]
+        for thread in threads:
+            thread.start()
+        for i in range(2, self.UPDATES):
+            self.resources("cds", i, self._cluster(i % 20 + 1))
+            self.cds(version_text=str(i))
+        over.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.goes_on(held)
+
+    def test_one_goes_and_comes_back(self):
+        self._begin()
+        held = self.held()
+        self.resources("cds", "2")
+        self.cds(version_text="2")
+        self.proxy.wait_stats({"cluster_manager.active_clusters": 0})
+        self.ended(self.connect().end(), b"", "FIN")
+        self.goes_on(held)
+        self.resources("cds", "3", self._cluster(500))
+        self.cds(version_text="3")
+        self.say_hi(b"A\n")
+        self.say_hi(b"B\n", source="127.0.0.2")
+        self.goes_on(held)
+        until(lambda: self.proxy.hosts("from_file") == [], 10, "the hosts to be forgotten")
+
+
 class Subsets(DynamicCase):
     """Which hosts of a cluster have which metadata changes."""
 

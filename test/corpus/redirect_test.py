@@ -120,6 +120,17 @@ class Redirect(CorpusCase):
         self.ended(self.connect().end(), b"", "FIN")
         self.expect(listener={"no_filter_chain_match": 1})
 
+    def test_passed_on_to_where_the_client_wanted(self):
+        self.backend("P", SERVICE, address="127.0.0.7")
+        self.serve("valid/12-original-dst.yaml")
+        # Only what this client sends, for what the proxy sends goes there too.
+        self.rule("-s", "127.0.0.9", "-d", "127.0.0.7", "--dport", str(self.port(SERVICE)),
+                  "-j", "REDIRECT", "--to-ports", str(self.port(INGRESS)))
+        with client.Client(("127.0.0.7", self.port(SERVICE)), "127.0.0.9") as connection:
+            connection.read_until(b"P\n")
+        self.assertEqual(self.proxy.hosts("passthrough"), ["127.0.0.7:%d" % self.port(SERVICE)])
+        self.expect(passthrough={"upstream_cx_total": 1, "membership_total": 1})
+
     def test_transparent_sockets_keep_the_address(self):
         self.serve("redirect/virtual.yaml",
                    lambda text: text.replace("    use_original_dst: true",

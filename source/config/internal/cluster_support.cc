@@ -12,6 +12,9 @@ constexpr Support kHonoured = Support::kHonoured, kIgnored = Support::kIgnored,
 constexpr absl::string_view kCluster = "envoy.config.cluster.v3.Cluster";
 constexpr absl::string_view kCommonLb = "envoy.config.cluster.v3.Cluster.CommonLbConfig";
 constexpr absl::string_view kLeastLb = "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig";
+constexpr absl::string_view kOriginalDst = "envoy.config.cluster.v3.Cluster.OriginalDstLbConfig";
+constexpr absl::string_view kOriginalDstCluster =
+    "envoy.extensions.clusters.original_dst.v3.OriginalDstCluster";
 constexpr absl::string_view kSubset = "envoy.config.cluster.v3.Cluster.LbSubsetConfig";
 constexpr absl::string_view kSubsetSelector =
     "envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector";
@@ -53,8 +56,8 @@ constexpr FieldSupport kClusterFields[] = {
      "dns_failure_refresh_rate respect_dns_ttl dns_lookup_family wait_for_warm_on_init "
      "upstream_bind_config least_request_lb_config round_robin_lb_config common_lb_config "
      "transport_socket metadata upstream_connection_options load_balancing_policy "
-     "ring_hash_lb_config maglev_lb_config lb_subset_config "
-     "eds_cluster_config health_checks outlier_detection "
+     "ring_hash_lb_config maglev_lb_config lb_subset_config original_dst_lb_config "
+     "eds_cluster_config cleanup_interval health_checks outlier_detection "
      "ignore_health_on_host_removal close_connections_on_host_health_failure "
      "typed_extension_protocol_options "
      "connection_pool_per_downstream_connection",
@@ -77,7 +80,11 @@ constexpr FieldSupport kClusterFields[] = {
      ""},
     {kSubset, kNotYet, "scale_locality_weight metadata_fallback_policy", kSubsets},
     {kSubsetSelector, kHonoured, "*", ""},
-    {kCluster, kNotYet, "original_dst_lb_config cleanup_interval", "ORIGINAL_DST clusters"},
+    {kOriginalDst, kHonoured, "upstream_port_override metadata_key", ""},
+    {kOriginalDst, kRefused, "use_http_header http_header_name", "there are no HTTP headers"},
+    {kOriginalDstCluster, kHonoured, "upstream_port_override metadata_key", ""},
+    {kOriginalDstCluster, kRefused, "use_http_header http_header_name",
+     "there are no HTTP headers"},
     {kCluster, kNotYet, "transport_socket_matches transport_socket_matcher", kTls},
     {kHttpOptions, kHonoured, "explicit_http_config", ""},
     {kHttpOptions, kIgnored,
