@@ -67,7 +67,7 @@ Http2Session::Http2Session(Http2Role role, const Http2Options& options, net::Con
   } else {
     settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
   }
-  if (options.allow_connect && role == Http2Role::kServer) {
+  if (options.allow_connect) {
     settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
   }
   nghttp2_session* const session = session_.get();

@@ -195,6 +195,26 @@ TEST_F(Http2SessionTest, ASinkThatIsFullStopsItsWriters) {
   EXPECT_FALSE(ours.blocked);
 }
 
+TEST_F(Http2SessionTest, AllWritersGoOnWhenTheSinkHasRoomAgain) {
+  const std::string data(1'000'000, 'x');
+  std::vector<TestStream*> readers;
+  std::vector<TestStream*> writers;
+  for (int i = 0; i < 8; i++) {
+    writers.push_back(&tunnel());
+    readers.push_back(&theirs());
+  }
+  for (TestStream* const writer : writers) {
+    writer->write(data);
+  }
+  for (TestStream* const reader : readers) {
+    reader->read();
+  }
+  turn();
+  for (TestStream* const reader : readers) {
+    EXPECT_EQ(reader->received.size(), data.size());
+  }
+}
+
 TEST_F(Http2SessionTest, ThePeerSaysHowManyStreamsThereMayBe) {
   Http2Options two;
   two.max_concurrent_streams = 2;

@@ -64,6 +64,9 @@ void Http2StreamIo::onReady() {
   if ((ready & event::kPeerChanged) != 0) {
     changed_ = false;
   }
+  if (write_wanted_ && session_ != nullptr && session_->sink_blocked_) {
+    session_->blocked_.pushBack(*this); // Others were faster when the sink had room.
+  }
   if (ready != 0 && callback_) {
     callback_(ready); // This may be gone now.
   }
