@@ -43,6 +43,8 @@ constexpr absl::string_view kLogFilter = "envoy.config.accesslog.v3.AccessLogFil
 constexpr absl::string_view kTlsInspector =
     "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
 constexpr absl::string_view kTcp = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+constexpr absl::string_view kTunneling =
+    "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig";
 constexpr absl::string_view kTcpWeight =
     "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight";
 
@@ -253,7 +255,13 @@ constexpr FieldSupport kFilterFields[] = {
      ""},
     {kTcp, kIgnored, "downstream_idle_timeout upstream_idle_timeout",
      "Envoy does not use it either; set idle_timeout"},
-    {kTcp, kNotYet, "tunneling_config", "tunnels"},
+    {kTcp, kHonoured, "tunneling_config", ""},
+    {kTunneling, kHonoured, "hostname use_post post_path headers_to_add propagate_response_headers",
+     ""},
+    {kTunneling, kNotYet, "propagate_response_trailers", "what a host says as a tunnel ends"},
+    {kTunneling, kNotYet, "request_id_extension request_id_header request_id_metadata_key",
+     "numbers of requests"},
+    {kTunneling, kRefused, "formatters", "formats have the operators that are built in"},
     {kTcp, kNotYet, "proxy_protocol_tlvs proxy_protocol_tlv_merge_policy",
      "writing the PROXY header"},
     {kTcp, kNotYet, "check_drain_close", "closing connections while draining"},

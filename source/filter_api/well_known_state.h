@@ -17,6 +17,9 @@ constexpr absl::string_view kTcpProxyCluster = "envoy.tcp_proxy.cluster";
 // A NumberState: for how many milliseconds tcp_proxy lets this connection be idle; 0 for ever.
 constexpr absl::string_view kTcpProxyIdleTimeout = "envoy.tcp_proxy.per_connection_idle_timeout_ms";
 
+// "true": tcp_proxy asks for no tunnel, though it is configured to.
+constexpr absl::string_view kTcpProxyNoTunnel = "envoy.tcp_proxy.disable_tunneling";
+
 // What sni_cluster leaves there. Threads: any.
 class ClusterName final : public net::FilterState::Object {
 public:

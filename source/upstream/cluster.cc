@@ -202,7 +202,13 @@ void Cluster::adoptHost(HostPtr host) {
 }
 
 void Cluster::removeHosts(const std::function<bool(const Host&)>& which) {
-  std::erase_if(hosts_, [&](const HostPtr& host) { return which(*host); });
+  std::erase_if(hosts_, [&](const HostPtr& host) {
+    const bool goes = which(*host);
+    if (goes) {
+      host->retire();
+    }
+    return goes;
+  });
   info_->stats.membership_change.add();
   publish();
 }
@@ -246,6 +252,7 @@ HostPtr Cluster::keepHost(const HostSpec& spec, Index& old, bool& changed) {
   }
   if (!(host->address() == spec.address)) {
     changed = true;
+    host->retire();
     host = std::make_shared<Host>(*host, spec.address);
   }
   changed = host->update(*spec.endpoint) || changed;
@@ -294,7 +301,10 @@ bool Cluster::setHosts(const std::vector<HostSpec>& specs) {
     hosts.push_back(std::move(host));
   }
   keepWhilePassing(old, hosts);
-  old.forEachLeft([&](const HostPtr& host) { changed_priorities.insert(host->priority()); });
+  old.forEachLeft([&](const HostPtr& host) {
+    host->retire();
+    changed_priorities.insert(host->priority());
+  });
   if (!changed && changed_priorities.empty()) {
     return false;
   }

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "source/hbone/http2_stats.h"
 #include "source/net/connection_info.h"
 #include "source/stats/store.h"
 #include "source/upstream/circuit_breakers.h"
@@ -20,15 +21,25 @@ struct ClusterInfo {
       : config(std::move(cluster)), scope(std::move(stats_scope)), stats(*scope),
         breakers(config.breakers.normal, *scope, "default"),
         high_breakers(config.breakers.high, *scope, "high"),
+        http2_stats(config.http.http2 ? std::make_unique<Http2Scope>(*scope) : nullptr),
         transport(config.transport != nullptr ? config.transport : makeRawTransport()),
         description(std::make_shared<net::ClusterDescription>(
             net::ClusterDescription{config.name, config.statName(), config.metadata})) {}
+
+  // cluster.<name>.http2.*
+  struct Http2Scope {
+    explicit Http2Scope(stats::Scope& parent) : scope(parent.scope("http2")), stats(*scope) {}
+
+    const std::unique_ptr<stats::Scope> scope;
+    hbone::Http2Stats stats;
+  };
 
   const ClusterConfig config;
   const std::unique_ptr<stats::Scope> scope;
   ClusterStats stats;
   CircuitBreakers breakers;
-  CircuitBreakers high_breakers; // Shown, for TCP has one priority.
+  CircuitBreakers high_breakers;                 // Shown, for TCP has one priority.
+  const std::unique_ptr<Http2Scope> http2_stats; // Null where it speaks no HTTP/2.
   const std::shared_ptr<TransportSocketFactory> transport;
   const std::shared_ptr<const net::ClusterDescription> description;
 };

@@ -9,13 +9,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
-#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "source/access_log/metadata_proto.h"
 #include "source/base/proto.h"
 #include "source/stats/store.h"
 #include "source/upstream/endpoint_proto.h"
 #include "source/upstream/factories.h"
 #include "source/upstream/health_proto.h"
+#include "source/upstream/http_proto.h"
 #include "source/upstream/outlier_proto.h"
 #include "source/upstream/subset_proto.h"
 #include "source/upstream/transport_proto.h"
@@ -260,16 +260,6 @@ void parsePlain(const Cluster& proto, ClusterConfig& config) {
   }
 }
 
-// HTTP itself is not this proxy's business, but a health check over gRPC asks for it.
-bool speaksHttp2(const Cluster& proto) {
-  envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
-  const auto& all = proto.typed_extension_protocol_options();
-  const auto it = all.find(options.GetDescriptor()->full_name());
-  return proto.has_http2_protocol_options() ||
-         (it != all.end() && it->second.UnpackTo(&options) &&
-          options.explicit_http_config().has_http2_protocol_options());
-}
-
 absl::Status parseHealth(const Cluster& proto, ClusterConfig& config) {
   if (proto.health_checks_size() > 1) {
     return errorAt("health_checks[1]", "not supported by Culvert yet: several checks of one host");
@@ -279,7 +269,7 @@ absl::Status parseHealth(const Cluster& proto, ClusterConfig& config) {
     if (!check.ok()) {
       return base::errorWithin("health_checks[0]", check.status());
     }
-    if (check->protocol == HealthProtocol::kGrpc && !speaksHttp2(proto)) {
+    if (check->protocol == HealthProtocol::kGrpc && !config.http.http2) {
       return errorAt(
           "health_checks[0].grpc_health_check",
           absl::StrCat(proto.name(), " cluster must support HTTP/2 for gRPC healthchecking"));
@@ -335,6 +325,11 @@ absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context
   if (!status.ok()) {
     return status;
   }
+  absl::StatusOr<HttpConfig> http = parseHttp(proto);
+  if (!http.ok()) {
+    return http.status();
+  }
+  config.http = *http;
   status = parseHealth(proto, config);
   if (!status.ok()) {
     return status;

@@ -320,6 +320,53 @@ TEST_F(ClusterProtoTest, AGrpcCheckNeedsHttp2) {
                      })pb");
 }
 
+std::string httpOptions(const std::string& text) {
+  return std::string(kHost) +
+         "typed_extension_protocol_options { "
+         "key: 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions' value { "
+         "[type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions] { " +
+         text + " } } } ";
+}
+
+TEST_F(ClusterProtoTest, TunnelsAreAskedForOverHttp1UnlessTold) {
+  EXPECT_FALSE(parse(kHost).http.http2);
+  EXPECT_FALSE(parse(httpOptions("explicit_http_config { http_protocol_options {} }")).http.http2);
+  EXPECT_TRUE(parse(httpOptions("explicit_http_config { http2_protocol_options {} }")).http.http2);
+  EXPECT_EQ(parse(kHost).http.idle_timeout, std::chrono::hours(1));
+}
+
+TEST_F(ClusterProtoTest, TakesWhatIsSaidOfHttp2) {
+  const HttpConfig http =
+      parse(httpOptions("explicit_http_config { http2_protocol_options { allow_connect: true "
+                        "max_concurrent_streams { value: 7 } "
+                        "initial_stream_window_size { value: 70000 } "
+                        "initial_connection_window_size { value: 80000 } "
+                        "connection_keepalive { interval { seconds: 9 } timeout { seconds: 3 } } "
+                        "} } common_http_protocol_options { idle_timeout { seconds: 0 } "
+                        "max_connection_duration { seconds: 5 } "
+                        "max_requests_per_connection { value: 4 } }"))
+          .http;
+  EXPECT_TRUE(http.allow_connect);
+  EXPECT_EQ(http.max_concurrent_streams, 7u);
+  EXPECT_EQ(http.stream_window_bytes, 70000u);
+  EXPECT_EQ(http.connection_window_bytes, 80000u);
+  EXPECT_EQ(http.keepalive_interval, std::chrono::seconds(9));
+  EXPECT_EQ(http.keepalive_timeout, std::chrono::seconds(3));
+  EXPECT_EQ(http.idle_timeout, std::chrono::seconds(0));
+  EXPECT_EQ(http.max_connection_duration, std::chrono::seconds(5));
+  EXPECT_EQ(http.max_requests_per_connection, 4u);
+}
+
+TEST_F(ClusterProtoTest, OptionsOfTheExtensionReplaceTheOlderFields) {
+  const std::string older = "http2_protocol_options {} max_requests_per_connection { value: 3 } ";
+  EXPECT_TRUE(parse(kHost + older).http.http2);
+  EXPECT_EQ(parse(kHost + older).http.max_requests_per_connection, 3u);
+  const HttpConfig http =
+      parse(httpOptions("explicit_http_config { http_protocol_options {} }") + older).http;
+  EXPECT_FALSE(http.http2);
+  EXPECT_EQ(http.max_requests_per_connection, 0u);
+}
+
 TEST_F(ClusterProtoTest, OneCheckOfAHostIsEnough) {
   EXPECT_EQ(error(std::string(kHost) + "health_checks { tcp_health_check {} } "
                                        "health_checks { tcp_health_check {} }"),

@@ -94,6 +94,22 @@ struct CircuitBreakerConfig {
   std::optional<uint32_t> per_host_max_connections;
 };
 
+// How hosts are asked for tunnels. The numbers are Envoy's defaults.
+struct HttpConfig {
+  bool http2 = false; // Else HTTP/1.1, with a connection for each.
+  uint32_t max_concurrent_streams = 1024;
+  uint32_t stream_window_bytes = 16 * 1024 * 1024;
+  uint32_t connection_window_bytes = 24 * 1024 * 1024;
+  bool allow_connect = false;
+  base::Duration keepalive_interval{0}; // 0: no PINGs.
+  base::Duration keepalive_timeout{0};
+  // Of a connection that carries no stream; 0: it stays.
+  base::Duration idle_timeout = std::chrono::hours(1);
+  base::Duration max_connection_duration{0}; // 0: no end.
+  uint32_t max_requests_per_connection = 0;  // 0: any number.
+  bool pool_per_downstream = false;          // Clients share no connection.
+};
+
 // How a cluster finds its hosts; made on main once for each cluster.
 using HostSourceMaker = std::function<std::unique_ptr<HostSource>(HostSourceContext&)>;
 
@@ -129,6 +145,7 @@ struct ClusterConfig {
   bool ignore_new_hosts_until_first_hc = false; // When load is spread.
   std::optional<OutlierConfig> outlier;
   std::shared_ptr<const SubsetConfig> subsets; // Null when there are none.
+  HttpConfig http;
   bool wait_for_warm_on_init = true;
   std::vector<LocalityConfig> endpoints;
   HostSourceMaker make_hosts;                        // Null: `endpoints` as they are.

@@ -82,6 +82,9 @@ public:
   }
   // Neither present nor missing when load is spread.
   bool excluded() const;
+  // It is no member of its cluster any more: connections to it are not shared with new sessions.
+  bool retired() const { return retired_.load(std::memory_order_relaxed); }
+  void retire() { retired_.store(true, std::memory_order_relaxed); }
   // "healthy", or the flags that are set, each behind a slash.
   std::string healthFlagsText() const;
 
@@ -104,6 +107,7 @@ private:
   std::string hash_key_;
   uint32_t priority_;
   bool canary_;
+  std::atomic<bool> retired_{false};
 };
 
 using HostPtr = std::shared_ptr<Host>;

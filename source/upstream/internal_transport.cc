@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "source/net/internal_listeners.h"
 #include "source/upstream/upstream.h"
 
@@ -26,6 +27,13 @@ public:
       with.passed->filter_state = downstream->filter_state->shared();
     }
     return config_.transport->connect(loop, host, with, context);
+  }
+  bool secure() const override { return config_.transport->secure(); }
+  std::string sharingKey(const LoadBalancerContext& context) const override {
+    const net::ConnectionInfo* const downstream = context.downstream();
+    const bool own = downstream != nullptr && downstream->filter_state != nullptr &&
+                     downstream->filter_state->shared() != nullptr;
+    return absl::StrCat(config_.transport->sharingKey(context), own ? downstream->id : 0);
   }
 
 private:

@@ -28,6 +28,10 @@ public:
     }
     return io;
   }
+  bool secure() const override { return config_.transport->secure(); }
+  std::string sharingKey(const LoadBalancerContext& context) const override {
+    return headerFor(context.downstream());
+  }
 
 private:
   // What a PROXY header in front of the client's bytes said goes before what its socket says.

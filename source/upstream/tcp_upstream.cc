@@ -4,8 +4,12 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "source/base/clock.h"
 #include "source/base/log.h"
+#include "source/upstream/connection_counts.h"
+#include "source/upstream/http1_tunnel_io.h"
+#include "source/upstream/tunnel_connection.h"
 #include "source/upstream/worker_clusters.h"
 
 namespace culvert::upstream {
@@ -13,13 +17,6 @@ namespace {
 
 using net::CloseCode;
 using net::CloseReason;
-
-template <class T> void increase(std::atomic<T>& value) {
-  value.fetch_add(1, std::memory_order_relaxed);
-}
-template <class T> void decrease(std::atomic<T>& value) {
-  value.fetch_sub(1, std::memory_order_relaxed);
-}
 
 // The connection calls the other end "peer"; to a session it is the upstream.
 CloseReason asUpstream(const CloseReason& reason) {
@@ -45,28 +42,43 @@ struct TcpUpstream::Flush {
 
 TcpUpstream::TcpUpstream(WorkerCluster& cluster, HostPtr host, std::unique_ptr<net::Io> io,
                          UpstreamHandler& handler)
-    : cluster_(cluster), host_(std::move(host)), handler_(&handler),
+    : cluster_(cluster), host_(std::move(host)), carrier_(nullptr), handler_(&handler),
       timer_(cluster.owner().loop(), event::Timer::Callback::to<&TcpUpstream::onTimer>(this)),
       connection_(cluster.owner().loop(), std::move(io), net::nextConnectionId(), true),
       start_(cluster.owner().loop().now()) {
   cluster_.addUser(*this);
-  ClusterStats& stats = cluster_.info().stats;
-  stats.upstream_cx_total.add();
-  stats.upstream_cx_active.add();
-  stats.upstream_rq_pending_total.add();
-  stats.upstream_rq_pending_active.add();
-  increase(host_->state().cx_total);
-  increase(host_->state().cx_active);
-  increase(host_->state().rq_pending_active);
+  countConnection(cluster_.info(), host_->state());
+  countWaiting(cluster_.info(), host_->state());
+}
+
+TcpUpstream::TcpUpstream(WorkerCluster& cluster, HostPtr host,
+                         std::unique_ptr<hbone::Http2StreamIo> stream, UpstreamHandler& handler,
+                         TunnelConnection& carrier)
+    : cluster_(cluster), host_(std::move(host)), carrier_(&carrier), handler_(&handler),
+      timer_(cluster.owner().loop(), event::Timer::Callback::to<&TcpUpstream::onTimer>(this)),
+      connection_(cluster.owner().loop(), std::move(stream), carrier.id(), true),
+      start_(cluster.owner().loop().now()) {
+  cluster_.addUser();
+  carrier.addTunnel(*this);
+  if (carrier.connected()) {
+    state_ = State::kAsking;
+    countRequest(cluster_.info(), host_->state());
+  } else {
+    countWaiting(cluster_.info(), host_->state());
+  }
 }
 
 TcpUpstream::~TcpUpstream() {
+  const CloseReason dropped = CloseReason::of(CloseCode::kDownstreamGone);
   if (state_ == State::kConnecting) {
     cluster_.info().stats.upstream_rq_cancelled.add();
-    leaveConnecting();
   }
   if (state_ != State::kClosed) {
-    countClosed(false);
+    countClosed(dropped);
+  }
+  if (carrier_ != nullptr) {
+    connection_.close(net::CloseMode::kNow, dropped); // What it says goes before what carries it.
+    carrier_->removeTunnel();
   }
   cluster_.removeUser();
 }
@@ -82,21 +94,37 @@ void TcpUpstream::start(bool local_failure) {
     connection_.setReadLimit(config.per_connection_buffer_limit_bytes);
   }
   connection_.start(*this);
-  timer_.arm(config.connect_timeout);
+  if (carrier_ == nullptr) {
+    timer_.arm(config.connect_timeout);
+  }
+}
+
+void TcpUpstream::onReached() {
+  ClusterInfo& info = cluster_.info();
+  timer_.disarm();
+  if (carrier_ == nullptr) {
+    countConnected(info, connection_.loop().now() - start_);
+    info.breakers.requests.take();
+  } else if (!info.breakers.requests.tryTake()) {
+    info.stats.upstream_rq_active_overflow.add();
+    connection_.close(net::CloseMode::kReset, CloseReason::of(CloseCode::kOverflow));
+    return;
+  }
+  countWaitingEnd(info, host_->state());
+  countRequest(info, host_->state());
+  state_ = State::kAsking;
 }
 
 void TcpUpstream::onConnected() {
+  if (state_ == State::kConnecting) {
+    onReached();
+  }
+  if (tunnelRefused()) {
+    connection_.close(net::CloseMode::kReset, CloseReason::of(CloseCode::kConnectFailed));
+    return;
+  }
   LOG_CONNECTION(debug, connection, connection_.id(), "connected");
-  timer_.disarm();
-  leaveConnecting();
   state_ = State::kOpen;
-  ClusterInfo& info = cluster_.info();
-  info.stats.upstream_cx_connect_ms.record(base::toMilliseconds(connection_.loop().now() - start_));
-  info.stats.upstream_rq_total.add();
-  info.stats.upstream_rq_active.add();
-  info.breakers.requests.take();
-  increase(host_->state().rq_total);
-  increase(host_->state().rq_active);
   if (OutlierCounts* const outlier = host_->state().outlier.get()) {
     outlier->connected();
   }
@@ -114,10 +142,12 @@ void TcpUpstream::onTimer() {
 }
 
 void TcpUpstream::onData(net::Buffer& data, bool end) {
-  cluster_.info().stats.upstream_cx_rx_bytes_total.add(data.size());
+  if (carrier_ == nullptr) {
+    cluster_.info().stats.upstream_cx_rx_bytes_total.add(data.size());
+  }
   countSent();
   if (end) {
-    ended_by_peer_ = connection_.endSent();
+    ended_by_peer_ = connection_.endSent() && http1() == nullptr; // Whose end is ours.
   }
   handler_->onUpstreamData(data, end);
 }
@@ -158,15 +188,15 @@ void TcpUpstream::onClosed(const CloseReason& reason) {
   timer_.disarm();
   switch (state_) {
   case State::kConnecting:
-    onConnectFailed(reason.code == CloseCode::kTransportFailure &&
-                    failure_ == ConnectFailure::kRefused);
+  case State::kAsking:
+    onConnectFailed(reason);
     break;
   case State::kOpen:
-    countClosed(reason.code == CloseCode::kPeerReset || ended_by_peer_);
-    handler_->onUpstreamClosed(asUpstream(reason));
+    countClosed(reason);
+    handler_->onUpstreamClosed(seenBySession(reason));
     break;
   case State::kFlushing: {
-    countClosed(reason.code == CloseCode::kPeerReset || ended_by_peer_);
+    countClosed(reason);
     cluster_.owner().removeFlushing(*this);
     const std::unique_ptr<Flush> flush = std::move(flush_);
     connection_.loop().deferDelete(std::move(flush->self));
@@ -183,12 +213,24 @@ void TcpUpstream::closeIfTo(const Host& host) {
   }
 }
 
-void TcpUpstream::onConnectFailed(bool by_peer) {
+// A tunnel that goes because its connection does has ended, not been reset, as in Envoy.
+CloseReason TcpUpstream::seenBySession(const CloseReason& reason) {
+  const bool with_carrier = carrier_ != nullptr && (carrier_->lost() || carrier_->broken());
+  return with_carrier && reason.code == CloseCode::kPeerReset
+             ? CloseReason::of(CloseCode::kUpstreamClosed, reason.detail)
+             : asUpstream(reason);
+}
+
+void TcpUpstream::onConnectFailed(const CloseReason& reason) {
   LOG_CONNECTION(debug, connection, connection_.id(), "connect to %s failed: %s",
-                 host_->address().toString(), connection_.io().failureReason());
-  cluster_.info().stats.upstream_rq_pending_failure_eject.add();
-  leaveConnecting();
-  countClosed(by_peer);
+                 host_->address().toString(), failureReason());
+  if (reason.code == CloseCode::kOverflow) {
+    failure_ = ConnectFailure::kLocal;
+  } else if (state_ == State::kConnecting) {
+    cluster_.info().stats.upstream_rq_pending_failure_eject.add();
+    failure_ = carrier_ == nullptr ? failure_ : carrier_->failure();
+  }
+  countClosed(reason);
   OutlierCounts* const outlier = host_->state().outlier.get();
   if (outlier != nullptr && failure_ != ConnectFailure::kLocal) {
     outlier->connectFailed();
@@ -196,41 +238,85 @@ void TcpUpstream::onConnectFailed(bool by_peer) {
   handler_->onUpstreamFailed(failure_);
 }
 
-// It no longer waits: it is connected, or never will be.
-void TcpUpstream::leaveConnecting() {
-  ClusterInfo& info = cluster_.info();
-  info.stats.upstream_rq_pending_active.sub();
-  info.breakers.pending.giveBack();
-  decrease(host_->state().rq_pending_active);
+const hbone::Http2StreamIo* TcpUpstream::stream() {
+  return carrier_ == nullptr ? nullptr
+                             : static_cast<const hbone::Http2StreamIo*>(&connection_.io());
 }
 
-void TcpUpstream::countClosed(bool by_peer) {
-  ClusterInfo& info = cluster_.info();
-  ClusterStats& stats = info.stats;
-  const bool was_connecting = std::exchange(state_, State::kClosed) == State::kConnecting;
-  countSent();
-  stats.upstream_cx_length_ms.record(base::toMilliseconds(connection_.loop().now() - start_));
-  stats.upstream_cx_active.sub();
-  stats.upstream_cx_destroy.add();
-  (by_peer ? stats.upstream_cx_destroy_remote : stats.upstream_cx_destroy_local).add();
-  info.breakers.connections.giveBack();
-  decrease(host_->state().cx_active);
-  if (was_connecting) {
-    stats.upstream_cx_connect_fail.add();
-    increase(host_->state().cx_connect_fail);
-    return;
+const Http1TunnelIo* TcpUpstream::http1() {
+  return dynamic_cast<const Http1TunnelIo*>(&connection_.io());
+}
+
+// To Envoy, 200 is the only status that opens a tunnel of HTTP/2, and none that ends with it does.
+bool TcpUpstream::tunnelRefused() {
+  const hbone::Http2StreamIo* const tunnel = stream();
+  return tunnel != nullptr &&
+         (tunnel->response()->status != 200 || (tunnel->ended() && tunnel->unreadBytes() == 0));
+}
+
+std::string TcpUpstream::failureReason() {
+  const hbone::Http2StreamIo* const tunnel = stream();
+  if (tunnel == nullptr) {
+    return connection_.io().failureReason();
   }
-  stats.upstream_cx_destroy_with_active_rq.add();
-  (by_peer ? stats.upstream_cx_destroy_remote_with_active_rq
-           : stats.upstream_cx_destroy_local_with_active_rq)
-      .add();
-  stats.upstream_rq_active.sub();
-  info.breakers.requests.giveBack();
-  decrease(host_->state().rq_active);
+  return tunnel->response() == nullptr
+             ? carrier_->failureReason()
+             : absl::StrCat("tunnel_response:", tunnel->response()->status);
+}
+
+std::unique_ptr<HttpFields> TcpUpstream::tunnelAnswer() {
+  if (const Http1TunnelIo* const asked = http1()) {
+    return asked->answer() == nullptr ? nullptr : std::make_unique<HttpFields>(*asked->answer());
+  }
+  const hbone::Http2StreamIo* const tunnel = stream();
+  return tunnel == nullptr || tunnel->response() == nullptr
+             ? nullptr
+             : std::make_unique<HttpFields>(tunnel->response()->fields);
+}
+
+void TcpUpstream::countClosed(const CloseReason& reason) {
+  ClusterInfo& info = cluster_.info();
+  const State state = std::exchange(state_, State::kClosed);
+  countSent();
+  if (carrier_ == nullptr) {
+    const bool refused = reason.code == CloseCode::kTransportFailure;
+    const bool by_peer = state == State::kConnecting
+                             ? refused && failure_ == ConnectFailure::kRefused
+                             : reason.code == CloseCode::kPeerReset || ended_by_peer_;
+    countConnectionEnd(info, host_->state(), {state != State::kConnecting, by_peer, true},
+                       connection_.loop().now() - start_);
+  } else if (state != State::kConnecting) {
+    countTunnelEnd(reason);
+  }
+  if (state == State::kConnecting) {
+    countWaitingEnd(info, host_->state());
+  } else {
+    countRequestEnd(info, host_->state());
+  }
+}
+
+// How a stream ended: Envoy counts who reset it, but not the peer's refusals.
+void TcpUpstream::countTunnelEnd(const CloseReason& reason) {
+  constexpr uint32_t kRefusedStream = 7; // RFC 9113, section 7.
+  ClusterStats& stats = cluster_.info().stats;
+  const bool refused = reason.code == CloseCode::kTransportFailure;
+  const bool done =
+      reason.code == CloseCode::kPeerClosed || (stream()->ended() && connection_.endSent());
+  if (carrier_->lost()) {
+    stats.upstream_rq_pending_failure_eject.add();
+  } else if (reason.code == CloseCode::kPeerReset || (refused && stream()->response() == nullptr)) {
+    (carrier_->broken() ? stats.upstream_rq_tx_reset : stats.upstream_rq_rx_reset)
+        .add(carrier_->broken() || stream()->resetCode() != kRefusedStream);
+  } else if (!done) {
+    stats.upstream_rq_tx_reset.add();
+  }
 }
 
 // Sent bytes are counted when something happens, for writing calls nobody back.
 void TcpUpstream::countSent() {
+  if (carrier_ != nullptr) {
+    return;
+  }
   const uint64_t sent_bytes = connection_.bytesSent();
   cluster_.info().stats.upstream_cx_tx_bytes_total.add(sent_bytes - counted_sent_bytes_);
   counted_sent_bytes_ = sent_bytes;

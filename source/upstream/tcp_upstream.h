@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "source/base/intrusive_list.h"
 #include "source/event/timer_heap.h"
+#include "source/hbone/http2_stream_io.h"
 #include "source/net/connection.h"
 #include "source/upstream/cluster_info.h"
 #include "source/upstream/host.h"
@@ -12,28 +14,40 @@
 
 namespace culvert::upstream {
 
+class Http1TunnelIo;
+class TunnelConnection;
 class WorkerCluster;
 
 // An attempt to reach a host and then the connection to it, with all that is counted about it:
 // what Envoy counts for a TCP session, which to it is a request that waits for a connection of a
-// pool (envoy-compat D.3, D.5). Counted from the moment it is made until it closes.
-// Threads: its worker's. Lifetime: as Upstream; keeps its worker's part of the cluster.
+// pool (envoy-compat D.3, D.5). Counted from the moment it is made until it closes. The connection
+// is its own, or one stream of a TunnelConnection, which then is counted by itself.
+// Threads: its worker's. Lifetime: as Upstream; keeps its worker's part of the cluster, and its
+// TunnelConnection.
 class TcpUpstream final : public Upstream,
                           private net::ConnectionHandler,
                           public base::ListNode<TcpUpstream> {
 public:
-  // The breakers for connections and pending requests, and the host's part of them, are taken.
+  // The breakers for connections and pending requests are taken. `io` may be an Http1TunnelIo.
   TcpUpstream(WorkerCluster& cluster, HostPtr host, std::unique_ptr<net::Io> io,
               UpstreamHandler& handler);
+  // A stream of `carrier`: the breaker for requests is taken, or that for pending ones while the
+  // carrier is not connected.
+  TcpUpstream(WorkerCluster& cluster, HostPtr host, std::unique_ptr<hbone::Http2StreamIo> stream,
+              UpstreamHandler& handler, TunnelConnection& carrier);
   ~TcpUpstream() override;
 
   // `local_failure`: it is known already that it fails, and that the host has no part in it.
   void start(bool local_failure);
+  // The transport is there, and the host is asked for the tunnel.
+  void onReached();
 
   net::Connection& connection() override { return connection_; }
   const std::shared_ptr<const net::HostDescription>& host() const override {
     return host_->description();
   }
+  std::string failureReason() override;
+  std::unique_ptr<HttpFields> tunnelAnswer() override;
   void pauseReading() override;
   void resumeReading() override;
   void flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
@@ -44,7 +58,7 @@ public:
   void destroyFlushing();
 
 private:
-  enum class State : uint8_t { kConnecting, kOpen, kFlushing, kClosed };
+  enum class State : uint8_t { kConnecting, kAsking, kOpen, kFlushing, kClosed };
   struct Flush;
 
   void onConnected() override;
@@ -57,14 +71,20 @@ private:
   void onTimer();
   void onFlushIdle();
   void countSent();
-  void leaveConnecting();
-  void countClosed(bool by_peer);
-  void onConnectFailed(bool by_peer);
+  // What it runs over, where that is a tunnel of HTTP/2 or HTTP/1.1.
+  const hbone::Http2StreamIo* stream();
+  const Http1TunnelIo* http1();
+  bool tunnelRefused();
+  net::CloseReason seenBySession(const net::CloseReason& reason);
+  void countClosed(const net::CloseReason& reason);
+  void countTunnelEnd(const net::CloseReason& reason);
+  void onConnectFailed(const net::CloseReason& reason);
 
   WorkerCluster& cluster_;
   const HostPtr host_;
-  UpstreamHandler* handler_; // Null when nobody listens any more.
-  event::Timer timer_;       // connect_timeout, then the flush's idle time.
+  TunnelConnection* const carrier_; // Null when the connection is its own.
+  UpstreamHandler* handler_;        // Null when nobody listens any more.
+  event::Timer timer_;              // connect_timeout, then the flush's idle time.
   net::Connection connection_;
   const base::Instant start_;
   uint64_t counted_sent_bytes_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "source/event/loop.h"
@@ -24,6 +25,13 @@ public:
   virtual absl::StatusOr<std::unique_ptr<net::Io>>
   connect(event::Loop& loop, const net::HostDescription& host, const net::ConnectOptions& options,
           const LoadBalancerContext& context) const = 0;
+  // Whether what goes over them is encrypted.
+  virtual bool secure() const { return false; }
+  // What connections tell of who wants them, as a text: those of different texts are not shared.
+  virtual std::string sharingKey(const LoadBalancerContext& context) const {
+    static_cast<void>(context);
+    return {};
+  }
 };
 
 // raw_buffer: the socket as it is.

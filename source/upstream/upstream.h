@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "source/net/connection.h"
@@ -21,6 +24,16 @@ enum class ConnectFailure : uint8_t {
   kRefused,       // The host, or the handshake with it, failed.
   kTimeout,       // connect_timeout went by.
   kLocal,         // Not the host's fault: max_pending_requests, or the source cannot be bound.
+};
+
+// Names in lower case.
+using HttpFields = std::vector<std::pair<std::string, std::string>>;
+
+// What a host is asked for before bytes flow: a tunnel to somewhere behind it.
+struct TunnelRequest {
+  std::string authority; // Where to.
+  std::string post_path; // Asked by POST to this path; empty: by CONNECT.
+  HttpFields headers;
 };
 
 // What a terminal filter hears of its upstream connection. All calls come from the worker's loop.
@@ -49,6 +62,10 @@ class Upstream : public event::Deferred {
 public:
   virtual net::Connection& connection() = 0;
   virtual const std::shared_ptr<const net::HostDescription>& host() const = 0;
+  // Why the attempt failed, for people and the log.
+  virtual std::string failureReason() = 0;
+  // The headers that the host answered a TunnelRequest with, `:status` first. Null: none came.
+  virtual std::unique_ptr<HttpFields> tunnelAnswer() = 0;
   // Stops and restarts reading from the host, counted as the cluster's flow control.
   virtual void pauseReading() = 0;
   virtual void resumeReading() = 0;
@@ -57,6 +74,9 @@ public:
   virtual void flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
                               std::shared_ptr<void> until_done) = 0;
 };
+
+// An attempt under way, or why there is none.
+using Attempt = std::variant<std::unique_ptr<Upstream>, ConnectFailure>;
 
 // What a load balancer may ask about who wants a host. Lifetime: the call's.
 class LoadBalancerContext {
@@ -76,8 +96,11 @@ public:
   virtual absl::string_view name() const = 0;
   virtual const std::shared_ptr<const net::ClusterDescription>& description() const = 0;
   // Picks a host and begins to connect. `handler` must outlive the Upstream.
-  virtual std::variant<std::unique_ptr<Upstream>, ConnectFailure>
-  connect(UpstreamHandler& handler, const LoadBalancerContext& context) = 0;
+  virtual Attempt connect(UpstreamHandler& handler, const LoadBalancerContext& context) = 0;
+  // The same, through a tunnel that the host is asked for. Over HTTP/2, where the cluster is
+  // configured for it, the streams of one worker to one host share connections.
+  virtual Attempt connectTunnel(UpstreamHandler& handler, const LoadBalancerContext& context,
+                                const TunnelRequest& request) = 0;
   // A session gave up on this cluster: counts upstream_cx_connect_attempts_exceeded.
   virtual void countAttemptsExceeded() = 0;
 };

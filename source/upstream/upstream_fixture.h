@@ -49,7 +49,7 @@ public:
   }
   void onUpstreamFailed(ConnectFailure failure) override {
     failed = failure;
-    reason = upstream->connection().io().failureReason();
+    reason = upstream->failureReason();
   }
   void onUpstreamData(net::Buffer& data, bool end) override {
     received += data.toString();

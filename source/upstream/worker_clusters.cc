@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "source/base/check.h"
 #include "source/base/log.h"
 #include "source/net/upstream_source.h"
+#include "source/upstream/http1_tunnel_io.h"
 
 namespace culvert::upstream {
 namespace {
@@ -37,21 +39,19 @@ net::ConnectOptions from(const net::UpstreamSource& source, net::ConnectOptions 
 } // namespace
 
 // The order of the checks is Envoy's: connections of the cluster, a host, then what waits for it.
-std::variant<std::unique_ptr<Upstream>, ConnectFailure>
-WorkerCluster::connect(UpstreamHandler& handler, const LoadBalancerContext& context) {
+Attempt WorkerCluster::connectAlone(UpstreamHandler& handler, const LoadBalancerContext& context,
+                                    const TunnelRequest* request) {
   ClusterInfo& info = *info_;
   if (!info.breakers.connections.tryTake()) {
     info.stats.upstream_cx_overflow.add();
     return ConnectFailure::kOverflow;
   }
   const HostPtr* const host = pickHost(context);
-  const std::optional<uint32_t>& host_limit = info.config.breakers.per_host_max_connections;
   std::optional<ConnectFailure> failure;
   if (host == nullptr) {
     info.stats.upstream_cx_none_healthy.add();
     failure = ConnectFailure::kNoHealthyHost;
-  } else if (host_limit &&
-             (*host)->state().cx_active.load(std::memory_order_relaxed) >= *host_limit) {
+  } else if (hostIsFull(**host)) {
     info.stats.upstream_cx_overflow.add();
     failure = ConnectFailure::kOverflow;
   } else if (!info.breakers.pending.tryTake()) {
@@ -62,11 +62,17 @@ WorkerCluster::connect(UpstreamHandler& handler, const LoadBalancerContext& cont
     info.breakers.connections.giveBack();
     return *failure;
   }
-  return dial(*host, handler, context);
+  return dial(*host, handler, context, request);
 }
 
-std::unique_ptr<Upstream> WorkerCluster::dial(const HostPtr& host, UpstreamHandler& handler,
-                                              const LoadBalancerContext& context) {
+bool WorkerCluster::hostIsFull(const Host& host) {
+  const std::optional<uint32_t>& limit = info_->config.breakers.per_host_max_connections;
+  return limit && host.state().cx_active.load(std::memory_order_relaxed) >= *limit;
+}
+
+std::unique_ptr<net::Io> WorkerCluster::dialHost(const HostPtr& host,
+                                                 const LoadBalancerContext& context,
+                                                 bool& cannot_bind) {
   event::Loop& loop = owner_.loop();
   const net::UpstreamSource* const source = sourceOf(context);
   const net::HostDescription& description = *host->description();
@@ -75,16 +81,111 @@ std::unique_ptr<Upstream> WorkerCluster::dial(const HostPtr& host, UpstreamHandl
           ? info_->transport->connect(loop, description, info_->config.connect, context)
           : info_->transport->connect(loop, description, from(*source, info_->config.connect),
                                       context);
-  const bool cannot_bind = absl::IsFailedPrecondition(io.status());
+  cannot_bind = absl::IsFailedPrecondition(io.status());
   if (cannot_bind) {
     info_->stats.bind_errors.add();
   }
-  auto upstream = std::make_unique<TcpUpstream>(
-      *this, host,
-      io.ok() ? *std::move(io) : makeBrokenTransport(loop, std::string(io.status().message())),
-      handler);
+  return io.ok() ? *std::move(io) : makeBrokenTransport(loop, std::string(io.status().message()));
+}
+
+// `request`: null where no tunnel is asked for.
+std::unique_ptr<Upstream> WorkerCluster::dial(const HostPtr& host, UpstreamHandler& handler,
+                                              const LoadBalancerContext& context,
+                                              const TunnelRequest* request) {
+  bool cannot_bind = false;
+  std::unique_ptr<net::Io> io = dialHost(host, context, cannot_bind);
+  Http1TunnelIo* tunnel = nullptr;
+  if (request != nullptr) {
+    auto asks = std::make_unique<Http1TunnelIo>(std::move(io), *request);
+    tunnel = asks.get();
+    io = std::move(asks);
+    info_->stats.upstream_cx_http1_total.add();
+  }
+  auto upstream = std::make_unique<TcpUpstream>(*this, host, std::move(io), handler);
+  if (tunnel != nullptr) {
+    tunnel->setAskedCallback(base::Delegate<void()>::to<&TcpUpstream::onReached>(upstream.get()));
+  }
   upstream->start(cannot_bind);
   return upstream;
+}
+
+Attempt WorkerCluster::connectTunnel(UpstreamHandler& handler, const LoadBalancerContext& context,
+                                     const TunnelRequest& request) {
+  if (info_->config.http.http2) {
+    return connectShared(handler, context, request);
+  }
+  if (!request.post_path.empty()) {
+    LOG(warning, upstream, "cluster '%s': tunnels by POST need HTTP/2", name());
+    return ConnectFailure::kLocal;
+  }
+  return connectAlone(handler, context, &request);
+}
+
+// As Envoy's: the limit of connections refuses even what would find room in one that is there.
+Attempt WorkerCluster::connectShared(UpstreamHandler& handler, const LoadBalancerContext& context,
+                                     const TunnelRequest& request) {
+  ClusterInfo& info = *info_;
+  if (info.breakers.connections.used() >= info.breakers.connections.max()) {
+    info.stats.upstream_cx_overflow.add();
+    return ConnectFailure::kOverflow;
+  }
+  const HostPtr* const host = pickHost(context);
+  if (host == nullptr) {
+    info.stats.upstream_cx_none_healthy.add();
+    return ConnectFailure::kNoHealthyHost;
+  }
+  TunnelConnection* const carrier = findOrDial(*host, context);
+  if (carrier == nullptr) {
+    info.stats.upstream_cx_overflow.add();
+    return ConnectFailure::kOverflow;
+  }
+  const bool connected = carrier->connected();
+  Breaker& breaker = connected ? info.breakers.requests : info.breakers.pending;
+  if (!breaker.tryTake()) {
+    (connected ? info.stats.upstream_rq_active_overflow : info.stats.upstream_rq_pending_overflow)
+        .add();
+    return ConnectFailure::kLocal;
+  }
+  std::unique_ptr<Upstream> tunnel = carrier->open(request, handler);
+  if (tunnel == nullptr) {
+    breaker.giveBack();
+    return ConnectFailure::kLocal;
+  }
+  return tunnel;
+}
+
+// Null: a limit is against one more connection.
+TunnelConnection* WorkerCluster::findOrDial(const HostPtr& host,
+                                            const LoadBalancerContext& context) {
+  if (tunnels_ == nullptr) {
+    tunnels_ = std::make_unique<TunnelPool>();
+  }
+  TunnelKey key(host.get(), sharingKey(context));
+  TunnelConnection* const found = tunnels_->find(key);
+  if (found != nullptr) {
+    return found;
+  }
+  if (hostIsFull(*host) || !info_->breakers.connections.tryTake()) {
+    return nullptr;
+  }
+  bool cannot_bind = false;
+  std::unique_ptr<net::Io> io = dialHost(host, context, cannot_bind);
+  TunnelConnection& made = tunnels_->add(
+      std::make_unique<TunnelConnection>(*tunnels_, std::move(key), *this, host, std::move(io)));
+  made.start(cannot_bind);
+  return &made;
+}
+
+std::string WorkerCluster::sharingKey(const LoadBalancerContext& context) const {
+  std::string key = info_->transport->sharingKey(context);
+  if (const net::UpstreamSource* const source = sourceOf(context)) {
+    absl::StrAppend(&key, "|", source->serialize(), "|", source->mark);
+  }
+  const net::ConnectionInfo* const downstream = context.downstream();
+  if (info_->config.http.pool_per_downstream && downstream != nullptr) {
+    absl::StrAppend(&key, "|", downstream->id);
+  }
+  return key;
 }
 
 const HostPtr* WorkerCluster::pickHost(const LoadBalancerContext& context) {
@@ -109,7 +210,13 @@ WorkerClusters::~WorkerClusters() {
   while (TcpUpstream* upstream = flushing_.front()) {
     upstream->destroyFlushing();
   }
-  CULVERT_CHECK(retired_.empty());
+  while (!retired_.empty()) { // Nothing but connections that no tunnel needs keeps them.
+    const std::unique_ptr<TunnelPool> tunnels = std::move(retired_.back()->tunnels_);
+    CULVERT_CHECK(tunnels != nullptr);
+  }
+  for (const auto& [name, cluster] : clusters_) {
+    cluster->tunnels_.reset();
+  }
   for (const auto& [name, cluster] : clusters_) {
     CULVERT_CHECK(cluster->users_ == 0);
   }
@@ -131,6 +238,9 @@ void WorkerClusters::update(absl::string_view name, std::unique_ptr<HostChooser>
   if (it != clusters_.end()) {
     balancer->takeOver(*it->second->balancer_);
     it->second->balancer_ = std::move(balancer);
+    if (it->second->tunnels_ != nullptr) {
+      it->second->tunnels_->drainUnfit();
+    }
   }
 }
 
@@ -147,12 +257,18 @@ void WorkerClusters::closeConnections(absl::string_view name, const Host& host) 
   const auto it = clusters_.find(name);
   if (it != clusters_.end()) {
     it->second->closable_.forEach([&](TcpUpstream& upstream) { upstream.closeIfTo(host); });
+    if (it->second->tunnels_ != nullptr && it->second->info_->config.close_on_host_health_failure) {
+      it->second->tunnels_->closeTo(host);
+    }
   }
 }
 
 void WorkerClusters::retire(std::unique_ptr<WorkerCluster> cluster) {
   if (cluster != nullptr && cluster->users_ > 0) {
     cluster->retired_ = true;
+    if (cluster->tunnels_ != nullptr) {
+      cluster->tunnels_->drainAll();
+    }
     retired_.push_back(std::move(cluster));
   }
 }

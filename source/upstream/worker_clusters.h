@@ -10,6 +10,7 @@
 #include "source/upstream/balancing.h"
 #include "source/upstream/cluster_info.h"
 #include "source/upstream/tcp_upstream.h"
+#include "source/upstream/tunnel_pool.h"
 #include "source/upstream/upstream.h"
 
 namespace culvert::upstream {
@@ -27,8 +28,11 @@ public:
   const std::shared_ptr<const net::ClusterDescription>& description() const override {
     return info_->description;
   }
-  std::variant<std::unique_ptr<Upstream>, ConnectFailure>
-  connect(UpstreamHandler& handler, const LoadBalancerContext& context) override;
+  Attempt connect(UpstreamHandler& handler, const LoadBalancerContext& context) override {
+    return connectAlone(handler, context, nullptr);
+  }
+  Attempt connectTunnel(UpstreamHandler& handler, const LoadBalancerContext& context,
+                        const TunnelRequest& request) override;
   void countAttemptsExceeded() override;
 
   ClusterInfo& info() { return *info_; }
@@ -40,18 +44,29 @@ public:
       closable_.pushBack(upstream);
     }
   }
+  void addUser() { users_++; } // One that is never closed with its host's health by itself.
   void removeUser();
 
 private:
   friend class WorkerClusters;
 
   const HostPtr* pickHost(const LoadBalancerContext& context);
+  Attempt connectAlone(UpstreamHandler& handler, const LoadBalancerContext& context,
+                       const TunnelRequest* request);
+  bool hostIsFull(const Host& host);
   std::unique_ptr<Upstream> dial(const HostPtr& host, UpstreamHandler& handler,
-                                 const LoadBalancerContext& context);
+                                 const LoadBalancerContext& context, const TunnelRequest* request);
+  std::unique_ptr<net::Io> dialHost(const HostPtr& host, const LoadBalancerContext& context,
+                                    bool& cannot_bind);
+  Attempt connectShared(UpstreamHandler& handler, const LoadBalancerContext& context,
+                        const TunnelRequest& request);
+  TunnelConnection* findOrDial(const HostPtr& host, const LoadBalancerContext& context);
+  std::string sharingKey(const LoadBalancerContext& context) const;
 
   WorkerClusters& owner_;
   const ClusterInfoPtr info_;
   std::unique_ptr<HostChooser> balancer_;
+  std::unique_ptr<TunnelPool> tunnels_;       // Null before the first.
   size_t users_ = 0;                          // Connections,
   base::IntrusiveList<TcpUpstream> closable_; // kept at hand if they end with their host's health.
   bool retired_ = false;

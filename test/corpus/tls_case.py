@@ -30,15 +30,22 @@ def client_context(who=None, version=None, alpn=()):
     return context
 
 
+def server_context(who="server", ca="ca", require=True, alpn=()):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*cert(who))
+    if require:
+        context.load_verify_locations(os.path.join(CERTS, ca + ".pem"))
+        context.verify_mode = ssl.CERT_REQUIRED
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    return context
+
+
 class TlsBackend:
     """Greets TA inside TLS, then echoes; `seen` has each connection's version, SNI and client."""
 
     def __init__(self, port, who="server", ca="ca", require=True):
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*cert(who))
-        if require:
-            context.load_verify_locations(os.path.join(CERTS, ca + ".pem"))
-            context.verify_mode = ssl.CERT_REQUIRED
+        context = server_context(who, ca, require)
         context.sni_callback = lambda _, name, __: self.names.append(name)
         self.names, self.seen = [], []
         self._context = context

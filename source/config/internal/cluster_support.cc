@@ -20,6 +20,7 @@ constexpr absl::string_view kSubsetSelector =
     "envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector";
 constexpr absl::string_view kHealthCheck = "envoy.config.core.v3.HealthCheck";
 constexpr absl::string_view kHttpCheck = "envoy.config.core.v3.HealthCheck.HttpHealthCheck";
+constexpr absl::string_view kCommonHttp = "envoy.config.core.v3.HttpProtocolOptions";
 constexpr absl::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 constexpr absl::string_view kExplicitHttp =
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig";
@@ -69,10 +70,11 @@ constexpr FieldSupport kClusterFields[] = {
     {kCluster, kIgnored, "lrs_server lrs_report_endpoint_metrics", "there is no load reporting"},
     {kCluster, kIgnored, "preconnect_policy queuing_policies", kTuning},
     {kCluster, kIgnored,
-     "max_requests_per_connection upstream_http_protocol_options common_http_protocol_options "
-     "http_protocol_options http2_protocol_options protocol_selection track_timeout_budgets "
-     "track_cluster_stats",
+     "upstream_http_protocol_options http_protocol_options protocol_selection "
+     "track_timeout_budgets track_cluster_stats",
      kHttp},
+    {kCluster, kHonoured,
+     "max_requests_per_connection common_http_protocol_options http2_protocol_options", ""},
     {"envoy.config.cluster.v3.Cluster.EdsClusterConfig", kHonoured, "eds_config service_name", ""},
     {kSubset, kHonoured,
      "fallback_policy default_subset subset_selectors locality_weight_aware panic_mode_any "
@@ -86,12 +88,22 @@ constexpr FieldSupport kClusterFields[] = {
     {kOriginalDstCluster, kRefused, "use_http_header http_header_name",
      "there are no HTTP headers"},
     {kCluster, kNotYet, "transport_socket_matches transport_socket_matcher", kTls},
-    {kHttpOptions, kHonoured, "explicit_http_config", ""},
+    {kHttpOptions, kHonoured, "explicit_http_config common_http_protocol_options", ""},
     {kHttpOptions, kIgnored,
-     "common_http_protocol_options upstream_http_protocol_options use_downstream_protocol_config "
-     "auto_config http_filters header_validation_config outlier_detection "
+     "upstream_http_protocol_options http_filters header_validation_config outlier_detection "
      "request_mirror_policies hash_policy retry_policy",
      kHttp},
+    {kHttpOptions, kIgnored, "use_downstream_protocol_config auto_config",
+     "tunnels are asked for over HTTP/1.1, unless explicit_http_config says HTTP/2"},
+    {kCommonHttp, kHonoured, "idle_timeout max_connection_duration max_requests_per_connection",
+     ""},
+    {kCommonHttp, kIgnored,
+     "max_headers_count max_response_headers_kb max_stream_duration "
+     "headers_with_underscores_action max_connection_duration_jitter",
+     kHttp},
+    {"envoy.config.core.v3.KeepaliveSettings", kHonoured, "interval timeout", ""},
+    {"envoy.config.core.v3.KeepaliveSettings", kIgnored, "interval_jitter connection_idle_interval",
+     kTuning},
     {kExplicitHttp, kHonoured, "http_protocol_options http2_protocol_options", ""},
     {kExplicitHttp, kRefused, "http3_protocol_options", "there is no QUIC"},
     {"envoy.config.core.v3.Http1ProtocolOptions", kIgnored,
@@ -99,13 +111,16 @@ constexpr FieldSupport kClusterFields[] = {
      "enable_trailers allow_chunked_length override_stream_error_on_invalid_http_message "
      "send_fully_qualified_url use_balsa_parser allow_custom_methods ignore_http_11_upgrade",
      kHttp},
+    {"envoy.config.core.v3.Http2ProtocolOptions", kHonoured,
+     "max_concurrent_streams initial_stream_window_size initial_connection_window_size "
+     "allow_connect connection_keepalive",
+     ""},
     {"envoy.config.core.v3.Http2ProtocolOptions", kIgnored,
-     "hpack_table_size max_concurrent_streams initial_stream_window_size "
-     "initial_connection_window_size allow_connect allow_metadata max_outbound_frames "
+     "hpack_table_size allow_metadata max_outbound_frames "
      "max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload "
      "max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent "
      "stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message "
-     "custom_settings_parameters connection_keepalive use_oghttp2_codec max_metadata_size "
+     "custom_settings_parameters use_oghttp2_codec max_metadata_size "
      "enable_huffman_encoding max_header_field_size_kb disallow_obs_text stream_reset_burst "
      "stream_reset_rate",
      kHttp},

@@ -103,6 +103,8 @@ public:
     return tls->connect(loop, *std::move(socket), by_host ? host.hostname : client_.server_name);
   }
 
+  bool secure() const override { return true; }
+
 private:
   const SlotPtr slot_;
   const culvert::tls::ClientConfig client_;
@@ -160,9 +162,13 @@ public:
           "auto_sni_san_validation: 'auto_sni_san_validation' was configured without a validation "
           "context");
     }
-    const auto make = [client, stats, by_server_name](ContextConfig config) {
+    const bool http2 = context.cluster.http.http2;
+    const auto make = [client, stats, by_server_name, http2](ContextConfig config) {
       if (config.validation) {
         config.validation->match_server_name = by_server_name;
+      }
+      if (http2 && config.alpn_protocols.empty()) {
+        config.alpn_protocols = {"h2"};
       }
       return Context::createClient(config, client, stats);
     };

@@ -23,6 +23,10 @@ ObjectPtr makeNumber(std::string text) {
   return absl::SimpleAtoi(text, &number) ? std::make_shared<net::NumberState>(number) : nullptr;
 }
 
+ObjectPtr makeBool(std::string text) {
+  return text == "true" || text == "false" ? makeString(std::move(text)) : nullptr;
+}
+
 ObjectPtr makeAddress(std::string text) {
   const auto address = net::Address::parseIpPort(text);
   return address.ok() ? std::make_shared<net::AddressState>(*address) : nullptr;
@@ -37,6 +41,7 @@ constexpr Row kRows[] = {
     {"envoy.hashable_string", makeString},
     {kTcpProxyCluster, makeCluster},
     {kTcpProxyIdleTimeout, makeNumber},
+    {kTcpProxyNoTunnel, makeBool},
     {"envoy.network.transport_socket.original_dst_address", makeAddress},
     {"envoy.filters.listener.original_dst.local_ip", makeAddress},
     {"envoy.filters.listener.original_dst.remote_ip", makeAddress},

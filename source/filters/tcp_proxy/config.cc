@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "source/access_log/metadata_proto.h"
+#include "source/base/field_error.h"
 #include "source/filter_api/proto_fields.h"
 
 namespace culvert::tcp_proxy {
@@ -108,6 +109,13 @@ absl::StatusOr<std::shared_ptr<const Config>> Config::create(const Proto& proto,
     config->max_early_data_bytes = proto.max_early_data_bytes().value();
   }
   config->connect_when = connectWhen(proto.upstream_connect_mode());
+  if (proto.has_tunneling_config()) {
+    auto tunneling = Tunneling::create(proto.tunneling_config());
+    if (!tunneling.ok()) {
+      return base::errorWithin("tunneling_config", tunneling.status());
+    }
+    config->tunneling = *std::move(tunneling);
+  }
   if (absl::Status status = config->readLogOptions(proto, context); !status.ok()) {
     return status;
   }

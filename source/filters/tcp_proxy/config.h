@@ -11,6 +11,7 @@
 #include "source/base/clock.h"
 #include "source/base/random.h"
 #include "source/filter_api/factory.h"
+#include "source/filters/tcp_proxy/tunneling.h"
 #include "source/stats/store.h"
 #include "source/upstream/metadata_match.h"
 
@@ -82,6 +83,7 @@ public:
   // How many bytes to read before the upstream connection is there; nothing: none are read.
   std::optional<uint32_t> max_early_data_bytes;
   HashPolicy hash_policy;
+  std::unique_ptr<const Tunneling> tunneling; // Null: hosts are sent the bytes as they are.
   access_log::Loggers access_logs;
   std::optional<base::Duration> log_flush_interval;
   bool log_at_start = false;

@@ -10,6 +10,7 @@
 #include "source/filter_api/filter.h"
 #include "source/filter_api/well_known_state.h"
 #include "source/filters/tcp_proxy/config.h"
+#include "source/filters/tcp_proxy/tunneling.h"
 #include "source/upstream/upstream.h"
 
 namespace culvert {
@@ -80,6 +81,8 @@ private:
 
   void pickTarget();
   void connect();
+  bool tunnels() const;
+  void keepAnswer();
   void retry(ConnectFailure failure);
   void giveUp(CloseCode code) { connection().close(CloseReason::of(code), CloseMode::kNow); }
   void keepEarly(Buffer& data, bool end);
@@ -92,6 +95,7 @@ private:
   void onIdle();
   void onMaxDuration();
   void onLogInterval();
+  access_log::Entry entry(access_log::Type type);
   void log(access_log::Type type);
 
   void countReceived(size_t bytes) {
@@ -220,7 +224,10 @@ void TcpProxy::connect() {
   }
   info.cluster = cluster->description();
   info.connect_start = connection().loop().now();
-  auto result = cluster->connect(*this, *this);
+  auto result =
+      tunnels() ? cluster->connectTunnel(
+                      *this, *this, config_.tunneling->request(entry(access_log::Type::kNotSet)))
+                : cluster->connect(*this, *this);
   if (const auto* failure = std::get_if<ConnectFailure>(&result)) {
     info.attempts += *failure == ConnectFailure::kRefused || *failure == ConnectFailure::kLocal;
     retry(*failure);
@@ -238,10 +245,28 @@ void TcpProxy::connect() {
   }
 }
 
+// Unless a filter before this one is against it.
+bool TcpProxy::tunnels() const {
+  const net::FilterState::Object* const disabled =
+      info_->filter_state == nullptr ? nullptr : info_->filter_state->find(kTcpProxyNoTunnel);
+  return config_.tunneling != nullptr && (disabled == nullptr || disabled->serialize() != "true");
+}
+
+void TcpProxy::keepAnswer() {
+  if (config_.tunneling == nullptr || !config_.tunneling->keepsAnswer()) {
+    return;
+  }
+  if (const std::unique_ptr<upstream::HttpFields> fields = upstream_->tunnelAnswer()) {
+    info_->mutableFilterState().set(TunnelAnswer::kKey,
+                                    std::make_shared<TunnelAnswer>(std::move(*fields)));
+  }
+}
+
 void TcpProxy::onUpstreamFailed(ConnectFailure failure) {
   net::UpstreamInfo& info = *info_->upstream;
   connecting_ = false;
-  info.failure_reason = upstream_->connection().io().failureReason();
+  info.failure_reason = upstream_->failureReason();
+  keepAnswer();
   LOG_CONNECTION(debug, filter, connection().id(), "attempt %d to reach %s failed: %s",
                  info.attempts, info.host->address.toString(),
                  info.failure_reason.empty() ? "connect timeout" : info.failure_reason);
@@ -277,6 +302,7 @@ void TcpProxy::onUpstreamConnected() {
   connected_ = true;
   info.connect_end = connection().loop().now();
   info.tls = transport.io().tlsInfo();
+  keepAnswer();
   if (info_->logged || !config_.access_logs.empty()) {
     info.local = transport.io().localAddress();
   }
@@ -371,6 +397,9 @@ void TcpProxy::onUpstreamClosed(const CloseReason& reason) {
     return;
   }
   recordUpstreamEnd();
+  if (reason.code == CloseCode::kUpstreamClosed) { // Also where a tunnel went with what carried it.
+    info_->upstream->detected_close = net::DetectedClose::kNormal;
+  }
   connection().setDirectSink(nullptr, {});
   connection().loop().deferDelete(std::move(upstream_));
   // A reset stays a reset. Otherwise what is still unsent to the peer leaves first.
@@ -479,11 +508,15 @@ void TcpProxy::log(access_log::Type type) {
     info_->bytes_received = connection().transport().bytesReceived();
     info_->bytes_sent = connection().transport().bytesSent();
   }
-  const base::Clock& clock = connection().loop().clock();
-  const access_log::Entry entry{*info_, type, clock.now(), clock.wallNow()};
+  const access_log::Entry line = entry(type);
   for (const auto& logger : config_.access_logs) {
-    logger->log(entry);
+    logger->log(line);
   }
+}
+
+access_log::Entry TcpProxy::entry(access_log::Type type) {
+  const base::Clock& clock = connection().loop().clock();
+  return {*info_, type, clock.now(), clock.wallNow()};
 }
 
 } // namespace

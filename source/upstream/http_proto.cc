@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/upstream/http_proto.h"
+
+#include "absl/strings/str_cat.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "source/base/field_error.h"
+#include "source/base/proto.h"
+
+namespace culvert::upstream {
+namespace {
+
+namespace core = envoy::config::core::v3;
+using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+
+void readCommon(const core::HttpProtocolOptions& proto, HttpConfig& config) {
+  if (proto.has_idle_timeout()) {
+    config.idle_timeout = base::toDuration(proto.idle_timeout());
+  }
+  if (proto.has_max_connection_duration()) {
+    config.max_connection_duration = base::toDuration(proto.max_connection_duration());
+  }
+  if (proto.has_max_requests_per_connection()) {
+    config.max_requests_per_connection = proto.max_requests_per_connection().value();
+  }
+}
+
+void readHttp2(const core::Http2ProtocolOptions& proto, HttpConfig& config) {
+  config.http2 = true;
+  if (proto.has_max_concurrent_streams()) {
+    config.max_concurrent_streams = proto.max_concurrent_streams().value();
+  }
+  if (proto.has_initial_stream_window_size()) {
+    config.stream_window_bytes = proto.initial_stream_window_size().value();
+  }
+  if (proto.has_initial_connection_window_size()) {
+    config.connection_window_bytes = proto.initial_connection_window_size().value();
+  }
+  config.allow_connect = proto.allow_connect();
+  if (proto.connection_keepalive().has_interval()) {
+    config.keepalive_interval = base::toDuration(proto.connection_keepalive().interval());
+  }
+  config.keepalive_timeout = base::toDuration(proto.connection_keepalive().timeout());
+}
+
+} // namespace
+
+absl::StatusOr<HttpConfig> parseHttp(const envoy::config::cluster::v3::Cluster& proto) {
+  HttpConfig config;
+  config.pool_per_downstream = proto.connection_pool_per_downstream_connection();
+  const std::string name = HttpProtocolOptions::descriptor()->full_name();
+  const auto& all = proto.typed_extension_protocol_options();
+  if (const auto it = all.find(name); it != all.end()) {
+    HttpProtocolOptions options;
+    if (!it->second.UnpackTo(&options)) {
+      return base::errorAt(absl::StrCat("typed_extension_protocol_options[", name, "]"),
+                           "holds another message");
+    }
+    readCommon(options.common_http_protocol_options(), config);
+    if (options.explicit_http_config().has_http2_protocol_options()) {
+      readHttp2(options.explicit_http_config().http2_protocol_options(), config);
+    }
+    return config;
+  }
+  readCommon(proto.common_http_protocol_options(), config);
+  if (proto.has_max_requests_per_connection()) {
+    config.max_requests_per_connection = proto.max_requests_per_connection().value();
+  }
+  if (proto.has_http2_protocol_options()) {
+    readHttp2(proto.http2_protocol_options(), config);
+  }
+  return config;
+}
+
+} // namespace culvert::upstream
