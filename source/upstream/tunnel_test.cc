@@ -45,6 +45,27 @@ public:
   std::optional<net::CloseCode> closed;
 };
 
+// A cluster's hosts, as a test says.
+class TestHosts final : public HostSource {
+public:
+  explicit TestHosts(HostSourceContext& context) : context_(context) {}
+
+  void start() override {
+    for (const LocalityConfig& locality : context_.config().endpoints) {
+      for (const EndpointConfig& endpoint : locality.endpoints) {
+        specs_.push_back({&locality, &endpoint, endpoint.address});
+      }
+    }
+    context_.setHosts(specs_);
+    context_.setInitialized();
+  }
+  void removeAll() { context_.setHosts({}); }
+
+private:
+  HostSourceContext& context_;
+  std::vector<HostSpec> specs_;
+};
+
 // A cluster of one host that speaks HTTP/2.
 class TunnelTest : public UpstreamTest {
 protected:
@@ -192,6 +213,27 @@ TEST_F(TunnelTest, AReplacedClusterLetsItsTunnelsEnd) {
   EXPECT_FALSE(session->closed.has_value());
   session.reset();
   EXPECT_TRUE(turnUntil([&] { return end.end.has_value(); }));
+}
+
+TEST_F(TunnelTest, AHostThatLeavesKeepsItsTunnelsUntilTheyEnd) {
+  ClusterConfig changing = config();
+  TestHosts* members = nullptr;
+  changing.make_hosts = [&](HostSourceContext& context) {
+    auto made = std::make_unique<TestHosts>(context);
+    members = made.get();
+    return made;
+  };
+  start(std::move(changing));
+  auto session = std::make_unique<TunnelSession>(cluster());
+  TestEnd& end = host();
+  ASSERT_TRUE(opens(*session, request(end, 0)));
+  members->removeAll();
+  ASSERT_TRUE(turnUntil([&] { return gauge("membership_total") == 0; }));
+  loop.runOnce(false);
+  EXPECT_EQ(gauge("upstream_cx_active"), 1u);
+  EXPECT_FALSE(session->closed.has_value());
+  session.reset();
+  EXPECT_TRUE(turnUntil([&] { return gauge("upstream_cx_active") == 0; }));
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 
 import os
 import threading
+import unittest
 
 import corpus_case
 from corpus_case import CorpusCase
@@ -291,6 +292,16 @@ class Ends(TunnelCase):
         until(lambda: server.stream().end == "RST", 10, "RST_STREAM")
         self.expect(hbone={"upstream_rq_tx_reset": 1, "upstream_rq_active": 0,
                            "upstream_cx_active": 1, "http2.tx_reset": 1})
+
+    @unittest.skipIf(corpus_case.IS_ENVOY, "Envoy waits on for an answer that nobody wants")
+    def test_a_client_may_leave_before_the_answer(self):
+        server = self.host(lambda stream, data, end: None)
+        self.serve_with()
+        connection = self.connect()
+        server.stream()
+        connection.reset()
+        until(lambda: server.stream().end == "RST", 10, "RST_STREAM")
+        self.expect(hbone={"upstream_rq_active": 0, "upstream_cx_active": 1})
 
     def test_idle_timeout_resets_the_stream(self):
         server = self.host(opens)
