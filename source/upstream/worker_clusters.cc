@@ -115,7 +115,9 @@ Attempt WorkerCluster::connectTunnel(UpstreamHandler& handler, const LoadBalance
     return connectShared(handler, context, request);
   }
   if (!request.post_path.empty()) {
-    LOG(warning, upstream, "cluster '%s': tunnels by POST need HTTP/2", name());
+    if (!std::exchange(warned_of_post_, true)) {
+      LOG(warning, upstream, "cluster '%s': tunnels by POST need HTTP/2", name());
+    }
     return ConnectFailure::kLocal;
   }
   return connectAlone(handler, context, &request);

@@ -70,6 +70,7 @@ private:
   size_t users_ = 0;                          // Connections,
   base::IntrusiveList<TcpUpstream> closable_; // kept at hand if they end with their host's health.
   bool retired_ = false;
+  bool warned_of_post_ = false;
 };
 
 // One worker's view of all clusters, and the connections that go on without a session until what

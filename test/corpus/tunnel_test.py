@@ -721,6 +721,15 @@ class Http1(TunnelCase):
         self.refused("UF,URX", "tunnel_response:403", upstream_rq_total=1,
                      upstream_cx_connect_fail=0, upstream_cx_destroy_local_with_active_rq=1)
 
+    @unittest.skipIf(corpus_case.IS_ENVOY, "Envoy sends chunks")
+    def test_post_is_not_there(self):
+        self.start(b"", self.OPTIONS, ("hostname:", "use_post: true\n            hostname:"))
+        for _ in range(2):
+            self.ended(self.connect().end(), b"", "FIN")
+        self.assertEqual(self.log(2)["flags"], "URX")
+        self.wait_error_text("cluster 'hbone': tunnels by POST need HTTP/2")
+        self.assertEqual(self.server.visits, [])
+
     def test_no_http_at_all(self):
         self.start(b"nonsense\r\n\r\n")
         self.refused("UF,URX", None, upstream_rq_total=1)
