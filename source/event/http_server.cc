@@ -109,6 +109,17 @@ std::string dateText(base::WallTime time) {
                          kMonths[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+// Without a copy: with thousands of hosts a page has megabytes.
+void append(std::string text, evbuffer* out) {
+  if (text.empty())
+    return;
+  auto* const kept = new std::string(std::move(text));
+  const auto release = [](const void*, size_t, void* owned) {
+    delete static_cast<std::string*>(owned);
+  };
+  evbuffer_add_reference(out, kept->data(), kept->size(), release, kept);
+}
+
 } // namespace
 
 bool HttpRequest::has(absl::string_view name) const {
@@ -202,6 +213,11 @@ void HttpServer::stopListening() {
   sockets_.clear();
 }
 
+void HttpServer::pause(bool paused) {
+  paused_ = paused;
+  updateAccepting();
+}
+
 // evhttp asks for each new connection's buffer.
 bufferevent* HttpServer::onAccept(event_base* base, void* self) {
   auto& server = *static_cast<HttpServer*>(self);
@@ -250,7 +266,7 @@ void HttpServer::onSilentTimer() {
 }
 
 void HttpServer::updateAccepting() {
-  const bool wanted = connections() < kConnectionsMax;
+  const bool wanted = !paused_ && connections() < kConnectionsMax;
   if (wanted == accepting_)
     return;
   accepting_ = wanted;
@@ -297,12 +313,12 @@ void HttpServer::send(evhttp_request* raw, const HttpRequest& request, HttpRespo
 
   evbuffer* const body = evbuffer_new();
   if (request.method != "HEAD") {
-    const std::string& text = response.body;
-    if (!upgrade && !text.empty())
-      evbuffer_add_printf(body, "%zx\r\n", text.size());
-    evbuffer_add(body, text.data(), text.size());
+    const bool empty = response.body.empty();
+    if (!upgrade && !empty)
+      evbuffer_add_printf(body, "%zx\r\n", response.body.size());
+    append(std::move(response.body), body);
     if (!upgrade)
-      evbuffer_add_printf(body, "%s0\r\n\r\n", text.empty() ? "" : "\r\n");
+      evbuffer_add_printf(body, "%s0\r\n\r\n", empty ? "" : "\r\n");
   }
   evhttp_send_reply(raw, response.status, httpReason(response.status), body);
   evbuffer_free(body);

@@ -75,6 +75,8 @@ public:
   void serve(int listening_fd);
   // Closes the listening sockets; connections stay.
   void stopListening();
+  // Accepts no more for now; who waits, waits in the backlog.
+  void pause(bool paused);
 
   size_t connections() const { return silent_.size() + known_.size(); }
 
@@ -95,6 +97,7 @@ private:
   evhttp* http_;
   std::vector<evhttp_bound_socket*> sockets_;
   bool accepting_ = true;
+  bool paused_ = false;
 
   // evhttp tells of a connection's end only once it sent a request. Those that did not yet are
   // known by their buffer, and taken for gone when evhttp will have timed them out.
