@@ -13,6 +13,7 @@
 #include "source/config/problems.h"
 #include "source/config/tls/tls_factories.h"
 #include "source/registry/registry.h"
+#include "source/server/base_id.h"
 #include "source/server/bootstrap_extensions.h"
 #include "source/server/options.h"
 #include "source/server/server.h"
@@ -45,12 +46,19 @@ int refuse(const Options& options, const config::Problems& problems) {
   return 1;
 }
 
-int run(const Options& options, const registry::Registry& registry) {
+int run(Options options, const registry::Registry& registry) {
   const base::SystemClock clock;
+  net::Fd restart_socket;
   if (options.mode == Mode::kServe) {
+    absl::StatusOr<net::Fd> claimed = server::claimBaseId(options);
+    if (!claimed.ok()) {
+      print(stderr, std::string(claimed.status().message()) + "\n");
+      return 1;
+    }
+    restart_socket = *std::move(claimed);
     server::logStart(options, registry);
   }
-  server::Server server(options, registry, clock);
+  server::Server server(options, registry, clock, std::move(restart_socket));
   config::Problems problems;
   server.configure(options.mode != Mode::kValidate, problems);
   for (const std::string& line : problems.warningLines()) {
@@ -75,7 +83,7 @@ int main(std::vector<std::string> arguments) {
     print(stderr, exit->err);
     return exit->status;
   }
-  const Options& options = std::get<Options>(parsed);
+  const auto& options = std::get<Options>(parsed);
   if (absl::Status status = base::log::initialize(options.log); !status.ok()) {
     print(stderr, std::string(status.message()) + "\n");
     return 1;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/server/listener_manager.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -79,23 +77,6 @@ std::vector<FilterChainPtr> chainsGone(const ListenerConfig& before, const Liste
   return gone;
 }
 
-// With SO_REUSEPORT a second process binds the same port and the kernel gives each a share of the
-// connections: rarely meant, always puzzling. A bind without the option finds out.
-void warnIfServedElsewhere(const net::Address& address) {
-  if (!address.isIp() || address.port() == 0) {
-    return;
-  }
-  net::ListenOptions alone;
-  alone.reuse_port = false;
-  if (!net::listenOn(address, alone).ok()) {
-    LOG(warning, config,
-        "%s is already served by another socket of this machine; with enable_reuse_port the kernel "
-        "will split connections between the two. Stop the other process, or set enable_reuse_port: "
-        "false to make this an error",
-        address.toString());
-  }
-}
-
 } // namespace
 
 // What was replaced or removed, while its connections may still go on.
@@ -104,7 +85,9 @@ struct ListenerManager::Drain {
       : manager(owner), entry(std::move(drained)), chains(std::move(gone)),
         timer(owner.main_, event::Timer::Callback::to<&Drain::onTime>(this)) {
     entry->listening = false;
+    entry->sockets.clear();
     timer.arm(owner.drain_time_);
+    entry->drain_end = timer.deadline();
   }
   void onTime() { manager.onDrained(*this); }
 
@@ -205,7 +188,6 @@ ListenerManager::make(ListenerConfig config, const Entry* replaced, bool bind) {
   }
   auto entry = std::make_unique<Entry>();
   entry->addresses = config.addresses;
-  entry->worker_fds.resize(workers_.size());
   entry->updated = main_.clock().wallNow();
   if (bind && config.bind_to_port) {
     if (status = bindAll(config, replaced, *entry); !status.ok()) {
@@ -323,21 +305,25 @@ absl::Status ListenerManager::bindAll(const ListenerConfig& config, const Entry*
                                       Entry& entry) {
   entry.addresses.clear();
   for (size_t i = 0; i < config.addresses.size(); i++) {
-    if (const net::Address* const bound = inheritable(config, i, replaced)) {
-      entry.inherited.push_back(*bound);
-      entry.addresses.push_back(*bound);
+    if (const ListenSockets* const kept = inheritable(config, i, replaced)) {
+      entry.inherited.push_back(kept->address());
+      entry.addresses.push_back(kept->address());
+      entry.sockets.push_back(*kept);
       continue;
     }
-    if (absl::Status status = bindOne(config.addresses[i], config.socket, entry); !status.ok()) {
-      return status;
+    absl::StatusOr<ListenSockets> bound = bindOne(config.addresses[i], config.socket);
+    if (!bound.ok()) {
+      return bound.status();
     }
+    entry.addresses.push_back(bound->address());
+    entry.sockets.push_back(*std::move(bound));
   }
   return absl::OkStatus();
 }
 
-// As what the one before bound the address to, if its socket will do.
-const net::Address* ListenerManager::inheritable(const ListenerConfig& config, size_t index,
-                                                 const Entry* replaced) const {
+// The sockets of the one before, if they will do.
+const ListenSockets* ListenerManager::inheritable(const ListenerConfig& config, size_t index,
+                                                  const Entry* replaced) const {
   if (replaced == nullptr || !started_ || !replaced->listening) {
     return nullptr;
   }
@@ -347,40 +333,33 @@ const net::Address* ListenerManager::inheritable(const ListenerConfig& config, s
   }
   for (size_t i = 0; i < before.addresses.size(); i++) {
     if (before.addresses[i] == config.addresses[index]) {
-      return &replaced->addresses[i];
+      return &replaced->sockets[i];
     }
   }
   return nullptr;
 }
 
-// A socket of its own for each worker; where the kernel knows no such thing, the same one for all.
-absl::Status ListenerManager::bindOne(const net::Address& address,
-                                      const net::ListenOptions& options, Entry& entry) {
-  const bool own_sockets = options.reuse_port && address.isIp();
-  if (own_sockets) {
-    warnIfServedElsewhere(address);
-  }
-  net::Address bound = address;
-  int first = -1;
-  for (auto& fds : entry.worker_fds) {
-    net::Fd fd;
-    if (first >= 0 && !own_sockets) {
-      fd = net::Fd(::fcntl(first, F_DUPFD_CLOEXEC, 0));
-    } else {
-      absl::StatusOr<net::Fd> opened = net::listenOn(bound, options);
-      if (!opened.ok()) {
-        return opened.status();
+absl::StatusOr<ListenSockets> ListenerManager::bindOne(const net::Address& address,
+                                                       const net::ListenOptions& options) const {
+  const auto workers = static_cast<uint32_t>(workers_.size());
+  std::vector<net::Fd> inherited = inherit_ ? inherit_(address) : std::vector<net::Fd>();
+  return inherited.empty() ? ListenSockets::bind(address, options, workers)
+                           : ListenSockets::inherit(options, workers, std::move(inherited));
+}
+
+std::vector<int> ListenerManager::socketsAt(const std::string& address) const {
+  std::vector<int> found;
+  for (const auto& entry : entries_) {
+    for (const ListenSockets& sockets : entry->sockets) {
+      if (sockets.address().toString() != address) {
+        continue;
       }
-      fd = *std::move(opened);
+      for (const ListenSocket& socket : sockets.all()) {
+        found.push_back(socket->get());
+      }
     }
-    if (first < 0) {
-      first = fd.get();
-      bound = net::Address::localOf(first);
-    }
-    fds.push_back(std::move(fd));
   }
-  entry.addresses.push_back(bound);
-  return absl::OkStatus();
+  return found;
 }
 
 void ListenerManager::start() {
@@ -392,26 +371,44 @@ void ListenerManager::start() {
 }
 
 void ListenerManager::handToWorkers(Entry& entry, const Entry* replaced) {
-  for (size_t i = 0; i < entry.worker_fds.size(); i++) {
+  const auto kept = [&](const net::Address& address) {
+    return std::find(entry.inherited.begin(), entry.inherited.end(), address) !=
+           entry.inherited.end();
+  };
+  for (size_t i = 0; i < workers_.size(); i++) {
+    std::vector<ListenSocket> mine;
+    for (ListenSockets& sockets : entry.sockets) {
+      if (!kept(sockets.address())) {
+        const std::vector<ListenSocket> more = sockets.ofWorker(static_cast<uint32_t>(i));
+        mine.insert(mine.end(), more.begin(), more.end());
+      }
+    }
     if (replaced == nullptr) {
-      workers_[i]->addListener(entry.listener, std::move(entry.worker_fds[i]));
+      workers_[i]->addListener(entry.listener, std::move(mine));
     } else {
-      workers_[i]->replaceListener(replaced->listener, entry.listener,
-                                   std::move(entry.worker_fds[i]), entry.inherited);
+      workers_[i]->replaceListener(replaced->listener, entry.listener, std::move(mine),
+                                   entry.inherited);
     }
     listener_create_success_.add();
   }
-  entry.worker_fds.clear();
 }
 
-void ListenerManager::stopListening(const std::function<bool(const ListenerConfig&)>& which) {
+void ListenerManager::beginDrain(const Which& which) {
+  for (auto& entry : entries_) {
+    if (which(entry->listener->config()) && !entry->drain_end.has_value()) {
+      entry->drain_end = main_.now() + drain_time_;
+    }
+  }
+}
+
+void ListenerManager::stopListening(const Which& which) {
   stopped_.push_back(which);
   for (auto& entry : entries_) {
     if (!entry->listening || !which(entry->listener->config())) {
       continue;
     }
     entry->listening = false;
-    entry->worker_fds.clear();
+    entry->sockets.clear();
     for (auto& worker : workers_) {
       worker->stopListening(entry->listener);
     }
@@ -419,10 +416,18 @@ void ListenerManager::stopListening(const std::function<bool(const ListenerConfi
   }
 }
 
+ListenerManager::Info ListenerManager::infoOf(const Entry& entry) const {
+  Info info{*entry.listener, entry.addresses, entry.listening, entry.updated, std::nullopt};
+  if (entry.drain_end.has_value()) {
+    info.drain_remaining = std::max(base::Duration(0), *entry.drain_end - main_.clock().now());
+  }
+  return info;
+}
+
 std::vector<ListenerManager::Info> ListenerManager::list() const {
   std::vector<Info> infos;
   for (const auto& entry : entries_) {
-    infos.push_back({*entry->listener, entry->addresses, entry->listening, entry->updated});
+    infos.push_back(infoOf(*entry));
   }
   return infos;
 }
@@ -431,8 +436,7 @@ std::vector<ListenerManager::Info> ListenerManager::draining() const {
   std::vector<Info> infos;
   for (const auto& drain : drains_) {
     if (drain->chains.empty()) {
-      const Entry& entry = *drain->entry;
-      infos.push_back({*entry.listener, entry.addresses, false, entry.updated});
+      infos.push_back(infoOf(*drain->entry));
     }
   }
   return infos;

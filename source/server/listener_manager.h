@@ -3,11 +3,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "source/runtime/loader.h"
+#include "source/server/listen_sockets.h"
 #include "source/server/listener.h"
 #include "source/server/worker.h"
 #include "source/stats/store.h"
@@ -42,17 +44,27 @@ public:
   // Stops accepting at once; its connections drain. False: there is none, or it is the bootstrap's.
   bool remove(absl::string_view name);
 
+  // Where to look for listening sockets before new ones are bound: the process of before.
+  using Inherit = std::function<std::vector<net::Fd>(const net::Address& address)>;
+  void setInherit(Inherit inherit) { inherit_ = std::move(inherit); }
+  // What listens at `address`, as text: borrowed, for the next process.
+  std::vector<int> socketsAt(const std::string& address) const;
+
   // The workers begin to accept. Listeners added later begin at once.
   void start();
 
+  using Which = std::function<bool(const ListenerConfig&)>;
+  // From now on these are shown to drain, for the drain time.
+  void beginDrain(const Which& which);
   // Closes listening sockets, for good; open connections go on.
-  void stopListening(const std::function<bool(const ListenerConfig&)>& which);
+  void stopListening(const Which& which);
   // What /listeners shows: every listener, with its bound addresses.
   struct Info {
     const Listener& listener;
     const std::vector<net::Address>& addresses;
     bool listening;
     base::WallTime updated;
+    std::optional<base::Duration> drain_remaining; // Nothing: it does not drain.
   };
   std::vector<Info> list() const;
   // Those of LDS that were replaced or removed, and whose connections may go on for now.
@@ -64,11 +76,12 @@ public:
 private:
   struct Entry {
     std::shared_ptr<Listener> listener;
-    std::vector<net::Address> addresses;          // As bound: with the port that 0 became.
-    std::vector<std::vector<net::Fd>> worker_fds; // Of each worker, until it gets them.
-    std::vector<net::Address> inherited;          // Those whose sockets the one before had.
+    std::vector<net::Address> addresses; // As bound: with the port that 0 became.
+    std::vector<ListenSockets> sockets;  // As long as it listens.
+    std::vector<net::Address> inherited; // Those whose sockets the one before had.
     bool listening = true;
     base::WallTime updated;
+    std::optional<base::Instant> drain_end; // Nothing: it does not drain.
   };
   struct Drain;
 
@@ -78,12 +91,13 @@ private:
   void replace(std::unique_ptr<Entry>& old, std::unique_ptr<Entry> entry);
   void drain(std::unique_ptr<Entry> entry, std::vector<FilterChainPtr> chains);
   void onDrained(Drain& drain);
+  Info infoOf(const Entry& entry) const;
   void updateGauges();
   absl::Status bindAll(const ListenerConfig& config, const Entry* replaced, Entry& entry);
-  const net::Address* inheritable(const ListenerConfig& config, size_t index,
-                                  const Entry* replaced) const;
-  absl::Status bindOne(const net::Address& address, const net::ListenOptions& options,
-                       Entry& entry);
+  const ListenSockets* inheritable(const ListenerConfig& config, size_t index,
+                                   const Entry* replaced) const;
+  absl::StatusOr<ListenSockets> bindOne(const net::Address& address,
+                                        const net::ListenOptions& options) const;
   void handToWorkers(Entry& entry, const Entry* replaced);
 
   event::Loop& main_;
@@ -93,8 +107,9 @@ private:
   const base::Duration drain_time_;
   std::vector<std::unique_ptr<Entry>> entries_;
   std::vector<std::unique_ptr<Drain>> drains_;
+  Inherit inherit_;
   bool started_ = false;
-  std::vector<std::function<bool(const ListenerConfig&)>> stopped_; // For good.
+  std::vector<Which> stopped_; // For good.
 
   const std::unique_ptr<stats::Scope> scope_;
   stats::Counter& listener_added_;

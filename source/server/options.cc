@@ -65,11 +65,16 @@ struct Flags {
   const char* const text = "string";
   const char* const number = "uint32_t";
 
-  Number base_id{"", "base-id", "Number of this instance; has no effect", false, 0, number, line};
-  Switch use_dynamic_base_id{"", "use-dynamic-base-id", "Has no effect, as --base-id", line};
-  Switch skip_no_parent{"", "skip-hot-restart-on-no-parent", "Has no effect", line};
-  Switch skip_parent_stats{"", "skip-hot-restart-parent-stats", "Has no effect", line};
-  Text base_id_path{"", "base-id-path", "Has no effect", false, "", text, line};
+  Number base_id{
+      "",    "base-id", "Number of this instance: processes of one number can follow one another",
+      false, 0,         number,
+      line};
+  Switch use_dynamic_base_id{"", "use-dynamic-base-id", "Take a base id that nobody has", line};
+  Switch skip_no_parent{"", "skip-hot-restart-on-no-parent",
+                        "Start like epoch 0 when there is no process to take over from", line};
+  Switch skip_parent_stats{"", "skip-hot-restart-parent-stats",
+                           "Do not take over what the process of before has counted", line};
+  Text base_id_path{"", "base-id-path", "File to write the base id to", false, "", text, line};
   Number concurrency{"",     "concurrency", "How many worker threads; 0 means 1", false, 0,
                      number, line};
   Text config_path{
@@ -123,9 +128,15 @@ struct Flags {
                             line};
   Switch fine_grain{"", "enable-fine-grain-logging", "Has no effect", line};
   Text log_path{"", "log-path", "File for the log instead of stderr", false, "", text, line};
-  Number restart_epoch{"",  "restart-epoch", "Only 0: there is no hot restart", false, 0, number,
+  Number restart_epoch{"",
+                       "restart-epoch",
+                       "0, or one more than that of the process to take over from",
+                       false,
+                       0,
+                       number,
                        line};
-  Switch hot_restart_version{"", "hot-restart-version", "Says that there is no hot restart", line};
+  Switch hot_restart_version{"", "hot-restart-version",
+                             "Which processes can follow one another: those of one version", line};
   Text service_cluster{
       "", "service-cluster", "node.cluster, if the file has none", false, "", text, line};
   Text service_node{"", "service-node", "node.id, if the file has none", false, "", text, line};
@@ -149,18 +160,32 @@ struct Flags {
       "",    "drain-strategy", "How draining spreads: gradual (default) or immediate",
       false, "gradual",        text,
       line};
-  Number parent_shutdown_time{"",  "parent-shutdown-time-s", "Has no effect", false, 900, number,
+  Number parent_shutdown_time{"",
+                              "parent-shutdown-time-s",
+                              "Seconds that the process of before may go on with its connections",
+                              false,
+                              900,
+                              number,
                               line};
   Text mode{"",    "mode",  "serve (default), or validate: check the configuration and leave",
             false, "serve", text,
             line};
-  Switch disable_hot_restart{"", "disable-hot-restart", "Has no effect: it is always so", line};
+  Switch disable_hot_restart{"", "disable-hot-restart", "Nobody takes over from this process",
+                             line};
   Switch mutex_tracing{"", "enable-mutex-tracing", "Has no effect", line};
   Switch cpuset_threads{"", "cpuset-threads", "As many workers as the cpuset allows: always so",
                         line};
   Text disable_extensions{"", "disable-extensions", "Has no effect", false, "", text, line};
-  Text socket_path{"", "socket-path", "Has no effect", false, "@envoy_domain_socket", text, line};
-  Text socket_mode{"", "socket-mode", "Has no effect", false, "0", text, line};
+  Text socket_path{"",
+                   "socket-path",
+                   "Where processes meet: begin of a path, or of an abstract name with @",
+                   false,
+                   "@envoy_domain_socket",
+                   text,
+                   line};
+  Text socket_mode{"",    "socket-mode", "Permissions of the file at --socket-path, in octal",
+                   false, "0",           text,
+                   line};
   Switch core_dump{"", "enable-core-dump", "Has no effect", line};
   TCLAP::MultiArg<std::string> stats_tag{
       "", "stats-tag", "name:value, a tag for every statistic", false, text, line};
@@ -307,16 +332,11 @@ absl::Status parseLog(Flags& flags, Options& options) {
   return parseComponentLevels(flags.component_log_level.getValue(), options);
 }
 
-absl::Status checkEpoch(Flags& flags) {
-  const uint32_t epoch = flags.restart_epoch.getValue();
-  if (epoch == 0)
+absl::Status checkEpoch(const Options& options) {
+  if (options.restart_epoch == 0 || !options.use_dynamic_base_id)
     return absl::OkStatus();
-  if (flags.use_dynamic_base_id.getValue()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot use --restart-epoch=", epoch, " with --use-dynamic-base-id"));
-  }
   return absl::InvalidArgumentError(absl::StrCat(
-      "--restart-epoch=", epoch, ": there is no hot restart here, so that only epoch 0 can start"));
+      "cannot use --restart-epoch=", options.restart_epoch, " with --use-dynamic-base-id"));
 }
 
 absl::Status parseConcurrency(Flags& flags, Options& options) {
@@ -349,7 +369,9 @@ void copyPlain(Flags& flags, Options& options) {
   options.reject_unknown_dynamic_fields = flags.reject_unknown_dynamic.getValue();
   options.ignore_unknown_dynamic_fields = flags.ignore_unknown_dynamic.getValue();
   options.skip_deprecated_logs = flags.skip_deprecated.getValue();
+  options.restart_epoch = flags.restart_epoch.getValue();
   options.base_id = flags.base_id.getValue();
+  options.base_id_set = flags.base_id.isSet();
   options.use_dynamic_base_id = flags.use_dynamic_base_id.getValue();
   options.base_id_path = flags.base_id_path.getValue();
   options.disable_hot_restart = flags.disable_hot_restart.getValue();
@@ -368,11 +390,8 @@ void copyPlain(Flags& flags, Options& options) {
 }
 
 void warnOfIdleFlags(Flags& flags, Options& options) {
-  TCLAP::Arg* const idle[] = {&flags.base_id_path,      &flags.skip_no_parent,
-                              &flags.skip_parent_stats, &flags.stacktrace_single,
-                              &flags.fine_grain,        &flags.disable_extensions,
-                              &flags.mutex_tracing,     &flags.core_dump,
-                              &flags.socket_path,       &flags.socket_mode};
+  TCLAP::Arg* const idle[] = {&flags.stacktrace_single, &flags.fine_grain,
+                              &flags.disable_extensions, &flags.mutex_tracing, &flags.core_dump};
   for (const TCLAP::Arg* flag : idle) {
     if (flag->isSet())
       options.warnings.push_back(absl::StrCat("--", flag->getName(), " has no effect"));
@@ -393,13 +412,17 @@ absl::Status toOptions(Flags& flags, Options& options) {
     if (absl::Status status = parseStatsTag(tag, options); !status.ok())
       return status;
   }
-  if (absl::Status status = checkEpoch(flags); !status.ok())
+  if (absl::Status status = checkEpoch(options); !status.ok())
     return status;
   warnOfIdleFlags(flags, options);
   return parseConcurrency(flags, options);
 }
 
 } // namespace
+
+const char* hotRestartVersion(const Options& options) {
+  return options.disable_hot_restart ? kHotRestartDisabled : kHotRestartVersion;
+}
 
 std::variant<Options, Exit> parseOptions(std::vector<std::string> arguments) {
   Output output;
@@ -418,7 +441,8 @@ std::variant<Options, Exit> parseOptions(std::vector<std::string> arguments) {
   }
 
   if (flags.hot_restart_version.getValue())
-    return Exit{0, "", kHotRestartVersion};
+    return Exit{0, "",
+                flags.disable_hot_restart.getValue() ? kHotRestartDisabled : kHotRestartVersion};
   Options options;
   const absl::Status status = toOptions(flags, options);
   if (!status.ok())

@@ -15,16 +15,16 @@ namespace culvert::server {
 extern const char kVersion[];
 constexpr uint32_t kVersionParts[] = {0, 1, 0};
 
-// We never take over from a running process, which is what Envoy calls its hot restart when it is
-// off.
-constexpr char kHotRestartVersion[] = "disabled";
+// Of what two processes say to each other when one takes over from the other.
+constexpr char kHotRestartVersion[] = "culvert.1";
+// What Envoy calls it when it is off.
+constexpr char kHotRestartDisabled[] = "disabled";
 
 enum class Mode { kServe, kValidate, kInitOnly };
 enum class DrainStrategy { kGradual, kImmediate };
 
 // What the command line says, checked, with defaults filled in (envoy-compat C.1). Flags that only
-// a hot restart, a profiler or a debugger would use are kept for /server_info and say so in
-// `warnings`.
+// a profiler or a debugger would use are kept for /server_info and say so in `warnings`.
 // Units: as in the names; they are the flags'.
 struct Options {
   std::string config_path;
@@ -55,21 +55,25 @@ struct Options {
   bool ignore_unknown_dynamic_fields = false;
   bool skip_deprecated_logs = false;
 
-  // Accepted for Envoy's sake.
+  // Of the hot restart.
+  uint32_t restart_epoch = 0;
   uint32_t base_id = 0;
+  bool base_id_set = false;
   bool use_dynamic_base_id = false;
   std::string base_id_path;
   bool disable_hot_restart = false;
   uint32_t parent_shutdown_time_s = 900;
-  std::string socket_path;
+  std::string socket_path = "@envoy_domain_socket";
   uint32_t socket_mode = 0;
+  bool skip_hot_restart_on_no_parent = false;
+  bool skip_hot_restart_parent_stats = false;
+
+  // Accepted for Envoy's sake.
   std::vector<std::string> disabled_extensions;
   bool cpuset_threads = false;
   bool enable_mutex_tracing = false;
   bool enable_core_dump = false;
   bool enable_fine_grain_logging = false;
-  bool skip_hot_restart_on_no_parent = false;
-  bool skip_hot_restart_parent_stats = false;
   bool log_stacktrace_single_entry = false;
 
   std::vector<std::string> warnings; // For the log, once there is one.
@@ -81,6 +85,9 @@ struct Exit {
   std::string out;
   std::string err;
 };
+
+// kHotRestartVersion, or that it is disabled.
+const char* hotRestartVersion(const Options& options);
 
 // `arguments` begins with the program's name. Threads: main, before any other.
 std::variant<Options, Exit> parseOptions(std::vector<std::string> arguments);

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,6 +27,7 @@
 #include "source/server/listener_proto.h"
 #include "source/server/memory.h"
 #include "source/server/overload_proto.h"
+#include "source/server/stats_sink_proto.h"
 #include "source/tls/contexts.h"
 #include "source/upstream/cluster_manager.h"
 #include "source/upstream/cluster_proto.h"
@@ -51,15 +53,20 @@ config::UnknownFields unknownDynamicFields(const Options& options) {
 
 } // namespace
 
-Server::Server(const Options& options, const registry::Registry& registry, const base::Clock& clock)
+Server::Server(const Options& options, const registry::Registry& registry, const base::Clock& clock,
+               net::Fd restart_socket)
     : options_(options), registry_(registry), clock_(clock), main_("main", clock),
       bootstrap_(std::make_unique<envoy::config::bootstrap::v3::Bootstrap>()),
-      started_(clock.now()),
+      restart_socket_(std::move(restart_socket)), started_(clock.now()),
       drain_timer_(main_, event::Timer::Callback::to<&Server::onDrainTick>(this)),
       graceful_timer_(main_, event::Timer::Callback::to<&Server::onGracefulStop>(this)) {}
 
 Server::~Server() {
+  restart_.reset();
   flusher_.reset();
+  stats_sinks_.reset();
+  main_.runOnce(false); // Connections of sinks go before what they belong to.
+  main_clusters_.reset();
   admin_.reset();
   listener_discovery_.reset();
   cluster_discovery_.reset();
@@ -76,9 +83,14 @@ void Server::configure(bool bind, Problems& problems) {
   if (!problems.ok()) {
     return;
   }
+  joinParent(problems);
+  if (!problems.ok()) {
+    return;
+  }
   buildSecrets(problems);
   buildListeners(bind, problems); // First: a cluster must not lead back to one of them.
   buildClusters(problems);
+  buildStatsSinks(problems);
   buildDiscovery(problems);
   buildAdmin(bind, problems);
 }
@@ -177,7 +189,25 @@ void Server::buildCore(Problems& problems) {
   for (auto& worker : workers_) {
     worker->setPeers(workers_);
   }
-  flusher_ = std::make_unique<StatsFlusher>(main_, *store_, workers_, [this] { refreshStats(); });
+  flusher_ = std::make_unique<StatsFlusher>(
+      main_, *store_, workers_, [this] { refreshStats(); },
+      [this] {
+        if (stats_sinks_ != nullptr) {
+          stats_sinks_->flush(*store_);
+        }
+      });
+}
+
+void Server::joinParent(Problems& problems) {
+  restart_ = std::make_unique<HotRestart>(HotRestart::Process{options_, main_, started_,
+                                                              [this] { return cap_->open(); },
+                                                              [this] { shutDown(); }},
+                                          *store_, std::move(restart_socket_));
+  if (absl::Status status = restart_->join(); !status.ok()) {
+    problems.error("", "the running process cannot be followed", status.message());
+    return;
+  }
+  server_stats_->setGeneration(restart_->generation());
 }
 
 // Whether a listener relays to a cluster whose host is that very listener. Chains from one listener
@@ -249,9 +279,21 @@ void Server::buildClusters(Problems& problems) {
   }
 }
 
+void Server::buildStatsSinks(Problems& problems) {
+  const std::vector<StatsSinkConfig> sinks = readStatsSinks(*bootstrap_, problems);
+  if (sinks.empty() || !problems.ok()) {
+    return;
+  }
+  if (std::any_of(sinks.begin(), sinks.end(), [](const auto& sink) { return !sink.udp; })) {
+    main_clusters_ = clusters_->makeThread(main_);
+  }
+  stats_sinks_ = std::make_unique<StatsSinks>(main_, sinks, main_clusters_.get());
+}
+
 void Server::buildListeners(bool bind, Problems& problems) {
   listeners_ = std::make_unique<ListenerManager>(main_, store_->root(), *runtime_, workers_,
                                                  std::chrono::seconds(options_.drain_time_s));
+  restart_->attach(*listeners_);
   const auto& listeners = bootstrap_->static_resources().listeners();
   LOG(info, config, "loading %d listener(s)", listeners.size());
   factories_->internal_buffer_bytes = readInternalBuffer(*bootstrap_, problems);
@@ -301,14 +343,16 @@ void Server::buildAdmin(bool bind, Problems& problems) {
   admin_ = std::make_unique<Admin>(main_,
                                    AdminContext{options_, clock_, registry_, *store_, *runtime_,
                                                 *this, [this] { beforeStats(); },
-                                                [this] { return certificates(); }},
+                                                [this] { return certificates(); },
+                                                [this] { return unready(); }},
                                    std::move(parts->config), std::move(parts->access_log));
-  if (absl::Status status = admin_->start(); !status.ok()) {
+  if (absl::Status status = restart_->start(*admin_); !status.ok()) {
     problems.error("admin.address", "the admin page cannot be served", status.message());
   }
 }
 
 void Server::run() {
+  restart_->onConfigured();
   startWorkers();
   watchOverload();
   watchSignals();
@@ -321,6 +365,10 @@ void Server::run() {
     worker->stop();
   }
   main_.runOnce(false); // What the workers' last words were.
+  if (stats_sinks_ != nullptr) {
+    stats_sinks_->flush(*store_);
+  }
+  restart_->onStopped();
   log_files_->flushAll();
   LOG(info, main, "exiting");
 }
@@ -381,6 +429,7 @@ void Server::discoverListeners() {
 void Server::goLive() {
   LOG(info, config, "all dependencies initialized. starting workers");
   listeners_->start();
+  restart_->onLive();
   state_ = State::kLive;
   server_stats_->setInitializationTime(uptime());
   releaseStartMemory();
@@ -414,6 +463,7 @@ void Server::onTerminate(const char* signal) {
     return;
   }
   terminating_ = true;
+  restart_->onStopping();
   setHealthy(false); // Whoever asks /ready sends his clients elsewhere.
   listeners_->stopListening([](const ListenerConfig&) { return true; });
   LOG(info, main, "%d open connection(s) may end; another signal ends them", cap_->open());

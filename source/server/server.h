@@ -12,12 +12,14 @@
 #include "source/registry/registry.h"
 #include "source/runtime/loader.h"
 #include "source/server/admin/admin_context.h"
+#include "source/server/hot_restart.h"
 #include "source/server/listener_manager.h"
 #include "source/server/options.h"
 #include "source/server/overload.h"
 #include "source/server/server_stats.h"
 #include "source/server/state.h"
 #include "source/server/stats_flusher.h"
+#include "source/server/stats_sink.h"
 #include "source/server/subscriptions.h"
 #include "source/server/worker.h"
 #include "source/stats/store.h"
@@ -38,6 +40,7 @@ class Contexts;
 namespace culvert::upstream {
 class ClusterManager;
 struct ClusterProtoContext;
+class ThreadClusters;
 } // namespace culvert::upstream
 
 namespace culvert::server {
@@ -51,7 +54,9 @@ class ListenerDiscovery;
 // Threads: main. Lifetime: of the process, or of a test.
 class Server final : private AdminServer {
 public:
-  Server(const Options& options, const registry::Registry& registry, const base::Clock& clock);
+  // `restart_socket`: of claimBaseId().
+  Server(const Options& options, const registry::Registry& registry, const base::Clock& clock,
+         net::Fd restart_socket = {});
   ~Server();
 
   // Reads the configuration and builds all of it. `bind` false, to validate: nothing is bound,
@@ -68,10 +73,15 @@ private:
   // AdminServer: what the admin page shows and does (server_admin.cc).
   State state() const override { return state_; }
   base::Duration uptime() const override { return clock_.now() - started_; }
+  base::Duration uptimeOfAllEpochs() const override {
+    return clock_.now() - restart_->firstStart();
+  }
   NodeView node() const override;
   std::vector<ListenerView> listeners() const override;
+  std::optional<base::Duration> drainRemaining() const override;
   std::vector<ClusterView> clusters() const override;
   std::vector<CertificatesView> certificates() const;
+  std::vector<UnreadyView> unready() const;
   DynamicResources dynamicResources() const;
   absl::StatusOr<std::string> configDump(const ConfigDumpQuery& query) const override;
   void setHealthy(bool healthy) override;
@@ -84,8 +94,10 @@ private:
   void load(config::Problems& problems);
   void describeNode();
   void buildCore(config::Problems& problems);
+  void joinParent(config::Problems& problems);
   void buildSecrets(config::Problems& problems);
   void buildClusters(config::Problems& problems);
+  void buildStatsSinks(config::Problems& problems);
   upstream::ClusterProtoContext clusterContext() const;
   bool dialsItself(const std::string& cluster, const net::Address& host) const;
   void buildListeners(bool bind, config::Problems& problems);
@@ -128,7 +140,11 @@ private:
   std::unique_ptr<Overload> overload_;                    // Null: there is no overload manager.
   std::unique_ptr<ServerStats> server_stats_;
   std::unique_ptr<StatsFlusher> flusher_;
+  std::unique_ptr<upstream::ThreadClusters> main_clusters_; // Null: main connects to nobody.
+  std::unique_ptr<StatsSinks> stats_sinks_;                 // Null: there are none.
   std::unique_ptr<Admin> admin_;
+  net::Fd restart_socket_;
+  std::unique_ptr<HotRestart> restart_;
 
   State state_ = State::kPreInitializing;
   const base::Instant started_;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the admin page sees of the server and does to it.
+#include <algorithm>
+
 #include "absl/strings/str_split.h"
 #include "envoy/admin/v3/config_dump.pb.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
@@ -8,6 +10,7 @@
 #include "source/config/tls/secrets.h"
 #include "source/server/admin/config_dump.h"
 #include "source/server/cluster_discovery.h"
+#include "source/server/init_dump.h"
 #include "source/server/listener_discovery.h"
 #include "source/server/server.h"
 #include "source/tls/contexts.h"
@@ -108,7 +111,7 @@ NodeView Server::node() const {
 std::vector<ListenerView> Server::listeners() const {
   std::vector<ListenerView> views;
   for (const ListenerManager::Info& info : listeners_->list()) {
-    views.push_back({info.listener.config().name, info.addresses});
+    views.push_back({info.listener.config().name, info.addresses, info.drain_remaining});
   }
   return views;
 }
@@ -158,8 +161,21 @@ void Server::setHealthy(bool healthy) {
   }
 }
 
+// The longest: when it is over there is nothing to wait for any more.
+std::optional<base::Duration> Server::drainRemaining() const {
+  std::optional<base::Duration> longest;
+  for (const ListenerView& listener : listeners()) {
+    longest = std::max(longest, listener.drain_remaining);
+  }
+  if (terminating_) {
+    longest = std::max(base::Duration(0), drain_deadline_ - clock_.now());
+  }
+  return longest;
+}
+
 void Server::refreshStats() {
-  server_stats_->update(state_, uptime(), cap_->open());
+  server_stats_->update(state_, uptime(), cap_->open(),
+                        restart_ == nullptr ? 0 : restart_->parentConnections());
   log_files_->collectStats();
 }
 
@@ -177,6 +193,16 @@ std::vector<CertificatesView> Server::certificates() const {
   return views;
 }
 
+std::vector<UnreadyView> Server::unready() const {
+  std::vector<UnreadyView> views = unreadyClusters(*clusters_);
+  if (state_ == State::kPreInitializing) {
+    for (UnreadyView& view : unreadyListeners(*bootstrap_)) {
+      views.push_back(std::move(view));
+    }
+  }
+  return views;
+}
+
 // Histograms are as of the last flush, unless the operator wants each look to be one.
 void Server::beforeStats() {
   if (bootstrap_->stats_flush_on_admin()) {
@@ -187,14 +213,14 @@ void Server::beforeStats() {
 }
 
 void Server::drainListeners(const DrainQuery& query) {
-  if (query.skip_exit) {
-    return; // For filters that ask whether to drain; sockets stay.
-  }
-  const auto stop = [this, inbound_only = query.inbound_only] {
-    listeners_->stopListening([inbound_only](const ListenerConfig& listener) {
-      return !inbound_only || listener.traffic_direction == TrafficDirection::kInbound;
-    });
+  const auto which = [inbound_only = query.inbound_only](const ListenerConfig& listener) {
+    return !inbound_only || listener.traffic_direction == TrafficDirection::kInbound;
   };
+  listeners_->beginDrain(which);
+  if (query.skip_exit) {
+    return; // Only connections are told; sockets stay.
+  }
+  const auto stop = [this, which] { listeners_->stopListening(which); };
   if (!query.graceful) {
     stop();
     return;

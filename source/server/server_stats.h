@@ -27,7 +27,9 @@ public:
   void setInitializationTime(base::Duration duration);
 
   // Before statistics are looked at.
-  void update(State state, base::Duration uptime, uint64_t connections);
+  void update(State state, base::Duration uptime, uint64_t connections,
+              uint64_t parent_connections);
+  void setGeneration(uint64_t generation) { hot_restart_generation_.set(generation); }
 
 private:
   explicit ServerStats(std::unique_ptr<stats::Scope> scope);
@@ -37,6 +39,8 @@ private:
   stats::Gauge& state_;
   stats::Gauge& uptime_;
   stats::Gauge& total_connections_;
+  stats::Gauge& parent_connections_;
+  stats::Gauge& hot_restart_generation_;
   stats::Gauge& memory_allocated_;
   stats::Gauge& memory_heap_size_;
   stats::Gauge& memory_physical_size_;

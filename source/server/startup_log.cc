@@ -21,8 +21,8 @@ constexpr Category kCategories[] = {Category::kAccessLogger,      Category::kBoo
 } // namespace
 
 void logStart(const Options& options, const registry::Registry& registry) {
-  LOG(info, main, "initializing epoch 0 (base id=%d, hot restart version=%s)", options.base_id,
-      kHotRestartVersion);
+  LOG(info, main, "initializing epoch %d (base id=%d, hot restart version=%s)",
+      options.restart_epoch, options.base_id, hotRestartVersion(options));
   LOG(info, main, "statically linked extensions:");
   for (const Category category : kCategories) {
     std::vector<std::string> names;

@@ -28,8 +28,9 @@ struct StatsFlusher::Collected {
 };
 
 StatsFlusher::StatsFlusher(event::Loop& main, stats::Store& store, Workers& workers,
-                           std::function<void()> before)
+                           std::function<void()> before, std::function<void()> after)
     : main_(main), store_(store), workers_(workers), before_(std::move(before)),
+      after_(std::move(after)),
       timer_(main, event::Timer::Callback::to<&StatsFlusher::onTimer>(this)) {}
 
 void StatsFlusher::startTimer(base::Duration interval) {
@@ -88,6 +89,7 @@ void StatsFlusher::finish(Collected& collected) {
   }
   collected.taken.clear();
   store_.endInterval();
+  after_();
 }
 
 } // namespace culvert::server

@@ -15,9 +15,9 @@ namespace culvert::server {
 // Threads: main. Lifetime: destroyed before the workers.
 class StatsFlusher {
 public:
-  // `before` refreshes what is only known when asked for.
+  // `before` refreshes what is only known when asked for; `after` tells what was collected.
   StatsFlusher(event::Loop& main, stats::Store& store, Workers& workers,
-               std::function<void()> before);
+               std::function<void()> before, std::function<void()> after);
 
   void startTimer(base::Duration interval);
 
@@ -38,6 +38,7 @@ private:
   stats::Store& store_;
   Workers& workers_;
   const std::function<void()> before_;
+  const std::function<void()> after_;
   base::Duration interval_{0};
   event::Timer timer_;
   bool under_way_ = false;

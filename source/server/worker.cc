@@ -47,10 +47,9 @@ void Worker::stop() {
 
 void Worker::onWorker(std::function<void()> work) { loop_.post(std::move(work)); }
 
-void Worker::addListener(std::shared_ptr<Listener> listener, std::vector<net::Fd> sockets) {
-  auto shared = std::make_shared<std::vector<net::Fd>>(std::move(sockets));
-  onWorker([this, listener = std::move(listener), shared] {
-    take(std::make_unique<WorkerListener>(*this, listener, std::move(*shared)));
+void Worker::addListener(std::shared_ptr<Listener> listener, std::vector<ListenSocket> sockets) {
+  onWorker([this, listener = std::move(listener), sockets = std::move(sockets)]() mutable {
+    take(std::make_unique<WorkerListener>(*this, listener, std::move(sockets)));
   });
 }
 
@@ -69,11 +68,11 @@ void Worker::setAccepting(bool accepting) {
 }
 
 void Worker::replaceListener(std::shared_ptr<Listener> old, std::shared_ptr<Listener> listener,
-                             std::vector<net::Fd> sockets, std::vector<net::Address> inherited) {
-  auto shared = std::make_shared<std::vector<net::Fd>>(std::move(sockets));
-  onWorker([this, old = std::move(old), listener = std::move(listener), shared,
-            inherited = std::move(inherited)] {
-    auto made = std::make_unique<WorkerListener>(*this, listener, std::move(*shared));
+                             std::vector<ListenSocket> sockets,
+                             std::vector<net::Address> inherited) {
+  onWorker([this, old = std::move(old), listener = std::move(listener),
+            sockets = std::move(sockets), inherited = std::move(inherited)]() mutable {
+    auto made = std::make_unique<WorkerListener>(*this, listener, std::move(sockets));
     if (WorkerListener* const replaced = find(*old)) {
       made->inherit(*replaced, inherited);
       replaced->retire();

@@ -12,6 +12,7 @@
 #include "source/base/random.h"
 #include "source/event/loop.h"
 #include "source/net/socket.h"
+#include "source/server/listen_sockets.h"
 #include "source/server/listener.h"
 #include "source/upstream/upstream.h"
 
@@ -80,12 +81,12 @@ public:
   // Closes all connections, ends the thread and waits for it.
   void stop();
 
-  // Accepts on `sockets`, which the worker owns from now on.
-  void addListener(std::shared_ptr<Listener> listener, std::vector<net::Fd> sockets);
+  // Accepts on `sockets`.
+  void addListener(std::shared_ptr<Listener> listener, std::vector<ListenSocket> sockets);
   // As addListener(), for one that takes the place of `old`, and with it those of its sockets that
   // are bound to `inherited`: no connection that waits in them is lost. Those of `old` go on.
   void replaceListener(std::shared_ptr<Listener> old, std::shared_ptr<Listener> listener,
-                       std::vector<net::Fd> sockets, std::vector<net::Address> inherited);
+                       std::vector<ListenSocket> sockets, std::vector<net::Address> inherited);
   // Whether listeners accept, but for those that bypass the overload manager.
   void setAccepting(bool accepting);
   // Closes the listening sockets; connections go on.

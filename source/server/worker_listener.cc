@@ -23,27 +23,26 @@ const Detected& nothingDetected() {
 
 } // namespace
 
-WorkerListener::Acceptor::Acceptor(WorkerListener& listener, net::Fd listening)
-    : owner(listener), socket(std::move(listening)), address(net::Address::localOf(socket.get())),
-      events(listener.worker_.loop(), socket.get(),
+WorkerListener::Acceptor::Acceptor(WorkerListener& listener, ListenSocket listening)
+    : owner(listener), socket(std::move(listening)), address(net::Address::localOf(socket->get())),
+      events(listener.worker_.loop(), socket->get(),
              event::FdEvents::Callback::to<&Acceptor::onReady>(this)) {
   events.setRead(event::FdEvents::ReadInterest::kData);
 }
 
 WorkerListener::Acceptor::Acceptor(WorkerListener& listener, Acceptor& old)
     : owner(listener), socket(std::move(old.socket)), address(old.address),
-      events(listener.worker_.loop(), socket.get(),
+      events(listener.worker_.loop(), socket->get(),
              event::FdEvents::Callback::to<&Acceptor::onReady>(this)) {
   old.events.setRead(event::FdEvents::ReadInterest::kNone);
   events.setRead(event::FdEvents::ReadInterest::kData);
 }
 
-// Workers may share a listening socket, so its descriptor is closed when the kernel has been told
+// Others may share the listening socket, so its descriptor is let go when the kernel has been told
 // that this loop waits for it no more.
 WorkerListener::Acceptor::~Acceptor() {
   events.setRead(event::FdEvents::ReadInterest::kNone);
-  auto closing = std::make_shared<net::Fd>(std::move(socket));
-  owner.worker_.loop().post([closing] {});
+  owner.worker_.loop().post([closing = std::move(socket)] {});
 }
 
 void WorkerListener::Acceptor::onReady(uint32_t) {
@@ -52,7 +51,7 @@ void WorkerListener::Acceptor::onReady(uint32_t) {
   while (accepted < limit) {
     sockaddr_storage storage;
     socklen_t length = sizeof(storage);
-    net::Fd fd(::accept4(socket.get(), reinterpret_cast<sockaddr*>(&storage), &length,
+    net::Fd fd(::accept4(socket->get(), reinterpret_cast<sockaddr*>(&storage), &length,
                          SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd.valid()) {
       if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
@@ -70,11 +69,11 @@ void WorkerListener::Acceptor::onReady(uint32_t) {
 }
 
 WorkerListener::WorkerListener(Worker& worker, std::shared_ptr<Listener> listener,
-                               std::vector<net::Fd> sockets)
+                               std::vector<ListenSocket> sockets)
     : worker_(worker), listener_(std::move(listener)), stats_(listener_->stats()),
       worker_stats_(stats_.workers[worker.index()]),
       handshake_deadlines_(stats_.downstream_cx_transport_socket_connect_timeout) {
-  for (net::Fd& socket : sockets) {
+  for (ListenSocket& socket : sockets) {
     acceptors_.push_back(std::make_unique<Acceptor>(*this, std::move(socket)));
   }
   const ListenerConfig& config = listener_->config();

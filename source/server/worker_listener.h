@@ -11,6 +11,7 @@
 #include "source/net/internal_listeners.h"
 #include "source/net/socket.h"
 #include "source/server/handshake_deadlines.h"
+#include "source/server/listen_sockets.h"
 #include "source/server/listener.h"
 
 namespace culvert::server {
@@ -21,7 +22,8 @@ class Worker;
 // Threads: the worker's. Lifetime: owned by the worker; outlives its sessions.
 class WorkerListener final : public event::Deferred, private SessionOwner, private StageOwner {
 public:
-  WorkerListener(Worker& worker, std::shared_ptr<Listener> listener, std::vector<net::Fd> sockets);
+  WorkerListener(Worker& worker, std::shared_ptr<Listener> listener,
+                 std::vector<ListenSocket> sockets);
   ~WorkerListener() override;
 
   Listener& listener() { return *listener_; }
@@ -46,13 +48,13 @@ public:
 private:
   // One listening socket.
   struct Acceptor {
-    Acceptor(WorkerListener& owner, net::Fd socket);
+    Acceptor(WorkerListener& owner, ListenSocket socket);
     Acceptor(WorkerListener& owner, Acceptor& old);
     ~Acceptor();
     void onReady(uint32_t readiness);
 
     WorkerListener& owner;
-    net::Fd socket;
+    ListenSocket socket;
     net::Address address;
     event::FdEvents events;
   };

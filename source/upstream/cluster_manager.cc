@@ -271,8 +271,9 @@ std::unique_ptr<ThreadClusters> ClusterManager::makeThread(event::Loop& worker) 
   for (const auto& [name, cluster] : active_) {
     clusters->handle()->clusters->set(cluster->info(), cluster->makeBalancer());
   }
-  stats::Gauge& inflated =
-      stats_->thread_scope->gauge(absl::StrCat("worker_", workers_.size(), ".clusters_inflated"));
+  const bool main = &worker == &services_.main;
+  const std::string thread = main ? "main_thread" : absl::StrCat("worker_", workers_.size());
+  stats::Gauge& inflated = stats_->thread_scope->gauge(thread + ".clusters_inflated");
   workers_.push_back(std::make_unique<Worker>(Worker{worker, clusters->handle(), inflated}));
   for (const auto& [name, cluster] : active_) {
     cluster->countThread();

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as an operator meets it: forms of configuration, flags, signals, what it says."""
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import unittest
 import corpus_case
 from corpus_case import A, ADMIN, B, INGRESS, IS_ENVOY, CorpusCase
 from lab import client, normalize, proxy
+from lab.wait import until
 
 _TCP = "valid/01-tcp-proxy.yaml"
 
@@ -133,6 +135,57 @@ class Signals(CorpusCase):
         self.expect(listener={"downstream_cx_total": 1, "downstream_cx_active": 1})
         self.assertEqual(self.proxy.post("/reset_counters"), (200, "OK\n"))
         self.expect(listener={"downstream_cx_total": 0, "downstream_cx_active": 1})
+
+
+class Starting(CorpusCase):
+    """A start that waits for the first check of a host, whose answer does not come."""
+
+    def setUp(self):
+        super().setUp()
+        self.backend("A", A)
+        path = self.config("valid/41-sds-from-file.yaml", lambda text: text.replace(
+            "    connect_timeout: 1s\n", """    connect_timeout: 1s
+    health_checks:
+    - {timeout: 60s, interval: 60s, unhealthy_threshold: 1, healthy_threshold: 1,
+       tcp_health_check: {send: {text: "61"}, receive: [{text: "7a7a7a"}]}}
+"""))
+        self.proxy = proxy.Proxy(corpus_case.binary(), path, self.port(ADMIN), self.folder,
+                                 cwd=os.path.join(corpus_case.DATA, "valid"))
+        self.addCleanup(self.proxy.kill)
+        until(self.answers, 20, "the admin page")
+
+    def answers(self):
+        try:
+            return self.proxy.get("/ready") == (503, "PRE_INITIALIZING\n")
+        except OSError:
+            return False
+
+    def unready(self, query=""):
+        dump = json.loads(self.proxy.text("/init_dump" + query))
+        return {unready["name"]: unready["target_names"]
+                for unready in dump.get("unready_targets_dumps", [])}
+
+    def test_init_dump_names_what_listeners_wait_for(self):
+        (name, targets), = self.unready("?mask=listener").items()
+        self.assertRegex(name, r"^init manager Listener-local-init-manager ingress \d+$")
+        self.assertEqual(targets, ["shared target SdsApi server_cert"])
+
+    @unittest.skipIf(IS_ENVOY, "Envoy does not tell of clusters")
+    def test_init_dump_names_clusters(self):
+        self.assertEqual(self.unready()["init manager cluster_manager"], ["cluster backend"])
+
+
+class Draining(CorpusCase):
+    @unittest.skipIf(IS_ENVOY, "Envoy does not tell")
+    def test_the_admin_page_tells_how_long(self):
+        self.backend("A", A)
+        self.serve(_TCP, flags=["--drain-time-s", "600"])
+        self.assertNotIn("drain_remaining", self.proxy.text("/server_info"))
+        self.proxy.post("/drain_listeners?graceful")
+        self.say_hi()
+        self.assertRegex(self.proxy.text("/server_info"), r'"drain_remaining": "(600|59\d)s"')
+        self.assertRegex(self.proxy.text("/listeners?format=json"),
+                         r'"drain_remaining": "(600|59\d)s"')
 
 
 @unittest.skipIf(IS_ENVOY, "Envoy closes every connection at the first signal")

@@ -90,16 +90,18 @@ Admin::Admin(event::Loop& loop, AdminContext context, AdminConfig config, Access
 
 Admin::~Admin() = default;
 
-absl::Status Admin::start() {
+absl::Status Admin::start(net::Fd inherited) {
   LOG(info, main, "Starting admin HTTP server at %s", config_.address.toString());
   net::ListenOptions options;
   options.backlog = kBacklog;
   options.reuse_port = false;
   options.pipe_mode = config_.pipe_mode;
-  absl::StatusOr<net::Fd> fd = net::listenOn(config_.address, options);
+  absl::StatusOr<net::Fd> fd = inherited.valid() ? absl::StatusOr<net::Fd>(std::move(inherited))
+                                                 : net::listenOn(config_.address, options);
   if (!fd.ok())
     return fd.status();
   address_ = net::Address::localOf(fd->get());
+  socket_ = fd->get();
   http_.serve(fd->release());
   LOG(info, admin, "admin address: %s", address_.toString());
   writeAddressFile();

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "source/event/http_server.h"
 #include "source/net/address.h"
+#include "source/net/socket.h"
 #include "source/server/admin/admin_context.h"
 #include "source/stats/matcher.h"
 #include "source/stats/store_config.h"
@@ -33,12 +34,15 @@ public:
   Admin(event::Loop& loop, AdminContext context, AdminConfig config, AccessLog access_log);
   ~Admin();
 
-  // Binds, and writes the address to --admin-address-path. Errors: "cannot bind 'ADDRESS': REASON".
-  absl::Status start();
+  // Binds, unless it is given the socket of the process of before, and writes the address to
+  // --admin-address-path. Errors: "cannot bind 'ADDRESS': REASON".
+  absl::Status start(net::Fd inherited = {});
   const net::Address& address() const { return address_; } // As bound.
 
   // Ends with the server, not with its listeners: who drains them still wants to look.
   void stopListening() { http_.stopListening(); }
+  void pause(bool paused) { http_.pause(paused); }
+  int socket() const { return socket_; } // Borrowed.
 
   void answer(const event::HttpRequest& request, event::HttpResponse& response);
 
@@ -58,6 +62,7 @@ private:
   net::Address address_;
   std::unique_ptr<Stats> stats_;
   event::HttpServer http_;
+  int socket_ = -1; // What http_ listens on.
 };
 
 } // namespace culvert::server

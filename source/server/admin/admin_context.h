@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct NodeView {
 struct ListenerView {
   std::string name;
   std::vector<net::Address> addresses; // As bound; the first is the main one.
+  std::optional<base::Duration> drain_remaining = std::nullopt; // Nothing: it does not drain.
 };
 
 struct HostView {
@@ -97,6 +99,13 @@ struct CertificatesView {
   std::vector<CertificateView> authorities;
 };
 
+// What the start, or a part of it, still waits for.
+struct UnreadyView {
+  std::string name;
+  std::vector<std::string> targets;
+  bool of_listener = false;
+};
+
 struct ConfigDumpQuery {
   std::string resource;
   std::string mask;
@@ -116,8 +125,11 @@ class AdminServer {
 public:
   virtual State state() const = 0;
   virtual base::Duration uptime() const = 0;
+  virtual base::Duration uptimeOfAllEpochs() const = 0;
   virtual NodeView node() const = 0;
   virtual std::vector<ListenerView> listeners() const = 0;
+  // Until the last listener, or the whole server, has drained; nothing: nothing drains.
+  virtual std::optional<base::Duration> drainRemaining() const = 0;
   virtual std::vector<ClusterView> clusters() const = 0;
   // JSON. Errors: NotFound or InvalidArgument, with Envoy's texts.
   virtual absl::StatusOr<std::string> configDump(const ConfigDumpQuery& query) const = 0;
@@ -142,6 +154,7 @@ struct AdminContext {
   AdminServer& server;
   std::function<void()> before_stats; // stats_flush_on_admin; may be empty.
   std::function<std::vector<CertificatesView>()> certificates = {}; // May be empty.
+  std::function<std::vector<UnreadyView>()> unready = {};           // May be empty.
 };
 
 } // namespace culvert::server

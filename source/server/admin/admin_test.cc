@@ -20,6 +20,8 @@ class FakeServer final : public AdminServer {
 public:
   State state() const override { return state_; }
   base::Duration uptime() const override { return std::chrono::milliseconds(91'500); }
+  std::optional<base::Duration> drainRemaining() const override { return drain_remaining; }
+  base::Duration uptimeOfAllEpochs() const override { return std::chrono::seconds(102); }
   NodeView node() const override { return {"n", "cl", "", "z", ""}; }
   std::vector<ListenerView> listeners() const override { return listeners_; }
   std::vector<ClusterView> clusters() const override { return clusters_; }
@@ -37,6 +39,7 @@ public:
 
   State state_ = State::kLive;
   std::vector<ListenerView> listeners_;
+  std::optional<base::Duration> drain_remaining;
   std::vector<ClusterView> clusters_;
   DrainQuery drain_;
   bool reopened_ = false;
@@ -61,8 +64,15 @@ protected:
   void make(std::vector<stats::StringMatch> allow_paths) {
     admin_ = std::make_unique<Admin>(
         loop_,
-        AdminContext{options_, clock_, registry_, store_, *runtime_, server_,
-                     [this] { stats_flushes_++; }},
+        AdminContext{options_,
+                     clock_,
+                     registry_,
+                     store_,
+                     *runtime_,
+                     server_,
+                     [this] { stats_flushes_++; },
+                     {},
+                     [this] { return unready_; }},
         AdminConfig{*net::Address::parseIp("127.0.0.1", 0), 0, std::move(allow_paths)},
         [this](absl::string_view line) { log_ += std::string(line); });
   }
@@ -99,6 +109,7 @@ protected:
   std::unique_ptr<runtime::Loader> runtime_;
   FakeServer server_;
   int stats_flushes_ = 0;
+  std::vector<UnreadyView> unready_;
   std::string log_;
   event::HttpResponse response_;
   std::unique_ptr<Admin> admin_;
@@ -173,12 +184,37 @@ TEST_F(AdminTest, SaysWhatTheServerIs) {
       response_.body,
       absl::StrCat("{\n \"version\": \"", kVersion,
                    "\",\n \"state\": \"LIVE\",\n \"uptime_current_epoch\": \"91s\",\n"
-                   " \"uptime_all_epochs\": \"91s\",\n \"hot_restart_version\": \"disabled\",\n"
+                   " \"uptime_all_epochs\": \"102s\",\n \"hot_restart_version\": \"culvert.1\",\n"
                    " \"command_line_options\": {\n  \"base_id\": \"0\",\n  \"concurrency\": 1,\n"
                    "  \"config_path\": \"min.yaml\",\n")))
       << response_.body;
   EXPECT_TRUE(absl::StrContains(response_.body, "  \"file_flush_interval\": \"10s\",\n"));
   EXPECT_TRUE(absl::StrContains(response_.body, " \"node\": {\n  \"id\": \"n\",\n"));
+}
+
+TEST_F(AdminTest, DumpsWhatTheStartWaitsFor) {
+  unready_ = {{"clusters", {"cluster a", "cluster b"}, false}, {"of l", {"secret s"}, true}};
+  EXPECT_EQ(get("/init_dump?mask=listener"), R"(200 {
+ "unready_targets_dumps": [
+  {
+   "name": "of l",
+   "target_names": [
+    "secret s"
+   ]
+  }
+ ]
+}
+)");
+  EXPECT_TRUE(absl::StrContains(get("/init_dump"), "\"cluster b\""));
+  EXPECT_EQ(get("/init_dump?mask=bogus"), "200 {}\n");
+}
+
+TEST_F(AdminTest, ShowsHowLongDrainsGoOn) {
+  EXPECT_FALSE(absl::StrContains(get("/server_info"), "drain_remaining"));
+  server_.drain_remaining = std::chrono::milliseconds(62'900);
+  EXPECT_TRUE(absl::StrContains(get("/server_info"), "\n \"drain_remaining\": \"62s\"\n}"));
+  server_.listeners_ = {{"p", {*net::Address::pipe("/run/x")}, std::chrono::seconds(7)}};
+  EXPECT_TRUE(absl::StrContains(get("/listeners?format=json"), "\"drain_remaining\": \"7s\""));
 }
 
 TEST_F(AdminTest, ListsListeners) {
@@ -456,7 +492,7 @@ TEST_F(AdminTest, ShowsStatisticsInTheirFormats) {
 TEST_F(AdminTest, AnswersTheSmallEndpoints) {
   EXPECT_EQ(get("/certs"), "200 {\n \"certificates\": []\n}\n");
   EXPECT_EQ(get("/init_dump"), "200 {}\n");
-  EXPECT_EQ(get("/hot_restart_version"), "200 disabled");
+  EXPECT_EQ(get("/hot_restart_version"), "200 culvert.1");
   EXPECT_TRUE(absl::StartsWith(get("/memory"), "200 {\n \"allocated\": \""));
   EXPECT_EQ(get("/contention"), "200 Mutex contention tracing is not built in.");
   EXPECT_EQ(get("/stats/recentlookups"), "200 Lookup tracking is not built in.\n\ntotal: 0\n");

@@ -120,6 +120,8 @@ void listeners(AdminContext& context, const HttpRequest& request, HttpResponse& 
         status["additional_local_addresses"].push_back(toJson(listener.addresses[i]));
       }
     }
+    if (listener.drain_remaining.has_value())
+      status["drain_remaining"] = wholeSeconds(*listener.drain_remaining);
     statuses.push_back(std::move(status));
   }
   Json json = Json::object();

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <string>
+
+#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "source/base/clock.h"
 #include "source/event/http_server.h"
 #include "source/net/address.h"
 
@@ -15,6 +20,11 @@ using Json = nlohmann::ordered_json;
 inline void answerJson(const Json& json, event::HttpResponse& response) {
   response.content_type = "application/json";
   response.body = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// "91s", a google.protobuf.Duration.
+inline std::string wholeSeconds(base::Duration duration) {
+  return absl::StrCat(std::chrono::duration_cast<std::chrono::seconds>(duration).count(), "s");
 }
 
 // envoy.config.core.v3.Address.

@@ -65,7 +65,7 @@ Json commandLine(const Options& options) {
       {"mode", modeName(options.mode)},
       {"disable_hot_restart", options.disable_hot_restart},
       {"enable_mutex_tracing", options.enable_mutex_tracing},
-      {"restart_epoch", 0},
+      {"restart_epoch", options.restart_epoch},
       {"cpuset_threads", options.cpuset_threads},
       {"reject_unknown_dynamic_fields", options.reject_unknown_dynamic_fields},
       {"log_format_escaped", options.log.escaped},
@@ -137,17 +137,17 @@ void ready(AdminContext& context, const HttpRequest&, HttpResponse& response) {
 
 void serverInfo(AdminContext& context, const HttpRequest&, HttpResponse& response) {
   const absl::string_view state = name(context.server.state());
-  const std::string uptime =
-      seconds(std::chrono::duration_cast<std::chrono::seconds>(context.server.uptime()).count());
-  answerJson({{"version", std::string(kVersion)},
-              {"state", std::string(state)},
-              {"uptime_current_epoch", uptime},
-              {"uptime_all_epochs", uptime},
-              {"hot_restart_version", kHotRestartVersion},
-              {"command_line_options", commandLine(context.options)},
-              {"node", nodeJson(context)},
-              {"hot_restart_initializing", false}},
-             response);
+  Json info = {{"version", std::string(kVersion)},
+               {"state", std::string(state)},
+               {"uptime_current_epoch", wholeSeconds(context.server.uptime())},
+               {"uptime_all_epochs", wholeSeconds(context.server.uptimeOfAllEpochs())},
+               {"hot_restart_version", server::hotRestartVersion(context.options)},
+               {"command_line_options", commandLine(context.options)},
+               {"node", nodeJson(context)},
+               {"hot_restart_initializing", false}};
+  if (const auto remaining = context.server.drainRemaining())
+    info["drain_remaining"] = wholeSeconds(*remaining);
+  answerJson(info, response);
 }
 
 void memory(AdminContext&, const HttpRequest&, HttpResponse& response) {
@@ -185,13 +185,18 @@ void quit(AdminContext& context, const HttpRequest&, HttpResponse& response) {
   response.body = "OK\n";
 }
 
-void hotRestartVersion(AdminContext&, const HttpRequest&, HttpResponse& response) {
-  response.body = kHotRestartVersion;
+void hotRestartVersion(AdminContext& context, const HttpRequest&, HttpResponse& response) {
+  response.body = server::hotRestartVersion(context.options);
 }
 
-// Static resources wait for nobody: there is no time at which this has something to say.
-void initDump(AdminContext&, const HttpRequest&, HttpResponse& response) {
-  answerJson(Json::object(), response);
+void initDump(AdminContext& context, const HttpRequest& request, HttpResponse& response) {
+  const std::string mask = request.parameter("mask");
+  Json dumps = Json::array();
+  for (const UnreadyView& view : context.unready ? context.unready() : std::vector<UnreadyView>()) {
+    if (mask.empty() || (mask == "listener" && view.of_listener))
+      dumps.push_back({{"name", view.name}, {"target_names", view.targets}});
+  }
+  answerJson(dumps.empty() ? Json::object() : Json{{"unready_targets_dumps", dumps}}, response);
 }
 
 void contention(AdminContext&, const HttpRequest&, HttpResponse& response) {

@@ -14,10 +14,11 @@ import urllib.parse
 from lab.wait import until
 
 # Access logs reach their file soon, so that a test need not wait ten seconds for a line.
-_FLAGS = ["--use-dynamic-base-id", "--file-flush-interval-msec", "50"]
+_FLAGS = ["--file-flush-interval-msec", "50"]
 # Clients that hold on are ended at once when the proxy is stopped, unless a case says otherwise.
 _NO_DRAIN = ["--drain-time-s", "0"]
 _ONE_WORKER = ["--concurrency", "1"]
+_DYNAMIC_BASE_ID = ["--use-dynamic-base-id"]
 
 
 class Refused(Exception):
@@ -42,6 +43,8 @@ class Proxy:
         command = [binary, "-c", config] + _FLAGS + list(flags)
         for default in (_NO_DRAIN, _ONE_WORKER):
             command += [] if default[0] in flags else default
+        self._dynamic = "--base-id" not in flags
+        command += _DYNAMIC_BASE_ID if self._dynamic else []
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd)
@@ -204,14 +207,18 @@ class Proxy:
 
     def _finished(self):
         self.exit_status = self._process.returncode
-        # Envoy leaves the shared memory of a dynamic base id behind for ever.
         base = re.search(r"base id=(\d+),", self.stderr())
-        if base:
-            for stem in ("envoy_shared_memory_", "envoy_shared_log_lock_"):
-                try:
-                    os.unlink("/dev/shm/%s%s0" % (stem, base.group(1)))
-                except OSError:
-                    pass
+        if base and self._dynamic:
+            forget_base_id(base.group(1))
+
+
+def forget_base_id(base_id):
+    """Removes the shared memory that Envoy leaves behind for ever."""
+    for stem in ("envoy_shared_memory_", "envoy_shared_log_lock_"):
+        try:
+            os.unlink("/dev/shm/%s%s0" % (stem, base_id))
+        except OSError:
+            pass
 
 
 def _state(path):
