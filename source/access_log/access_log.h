@@ -35,6 +35,7 @@ enum class Type : uint8_t {
   kTcpUpstreamConnected,
   kTcpPeriodic,
   kTcpConnectionEnd,
+  kDownstreamEnd, // Of a request.
 };
 
 // "TcpConnectionEnd"; "NotSet".

@@ -20,6 +20,13 @@ enum ResponseFlag : uint32_t {
   kUpstreamRemoteReset = 1u << 7,        // UR
   kDnsResolutionFailed = 1u << 8,        // DF
   kOverloadManager = 1u << 9,            // OM
+  // Of requests.
+  kUpstreamConnectionTermination = 1u << 10,   // UC
+  kUpstreamRequestTimeout = 1u << 11,          // UT
+  kDownstreamConnectionTermination = 1u << 12, // DC
+  kDownstreamRemoteReset = 1u << 13,           // DR
+  kStreamIdleTimeout = 1u << 14,               // SI
+  kDownstreamProtocolError = 1u << 15,         // DPE
 };
 
 // Who ended it.

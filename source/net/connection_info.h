@@ -13,6 +13,7 @@
 #include "source/net/close_reason.h"
 #include "source/net/connection.h"
 #include "source/net/metadata.h"
+#include "source/net/request_info.h"
 #include "source/net/tls_info.h"
 
 namespace culvert::net {
@@ -160,6 +161,7 @@ struct ConnectionInfo {
   std::unique_ptr<UpstreamInfo> upstream;         // Null until a filter goes upstream.
   std::unique_ptr<FilterState> filter_state;
   std::unique_ptr<Metadata> dynamic_metadata;
+  std::unique_ptr<RequestInfo> request; // Null unless it is a tunnel inside HTTP.
 
   UpstreamInfo& mutableUpstream() {
     if (upstream == nullptr) {

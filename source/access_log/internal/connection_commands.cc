@@ -135,7 +135,8 @@ Found printType(const Operator&, const Entry& entry, std::string& out) {
 
 // Only what is written at the end of a connection knows how it ended.
 Found printCloseReason(const Operator&, const Entry& entry, std::string& out) {
-  if (entry.type != Type::kNotSet && entry.type != Type::kTcpConnectionEnd)
+  if (entry.type != Type::kNotSet && entry.type != Type::kTcpConnectionEnd &&
+      entry.type != Type::kDownstreamEnd)
     return Found::kNothing;
   const net::CloseReason& reason = entry.info.close_reason;
   absl::StrAppend(&out, reason.sentence());
@@ -231,7 +232,6 @@ constexpr Command kCommands[] = {
      printEndpointId<address<&ConnectionInfo::direct_local>>},
 
     // Of HTTP, and of the kernel's figures, which are not asked for.
-    {"RESPONSE_CODE", kBare, printZero},
     {"REQUEST_HEADERS_BYTES", kBare, printZero},
     {"RESPONSE_HEADERS_BYTES", kBare, printZero},
     {"RESPONSE_TRAILERS_BYTES", kBare, printZero},

@@ -11,6 +11,7 @@
 #include "envoy/data/accesslog/v3/accesslog.pb.h"
 #include "source/access_log/internal/identity.h"
 #include "source/access_log/internal/names.h"
+#include "source/match/header_match.h"
 #include "source/match/value_match.h"
 #include "source/net/connection_info.h"
 
@@ -114,14 +115,18 @@ Predicate makeGrpcFilter(const pb::GrpcStatusFilter& config) {
   return [passes = found != config.exclude()](const Entry&) { return passes; };
 }
 
-// Without headers only the absence of one can match.
-Predicate makeHeaderFilter(const pb::HeaderFilter& config) {
-  const auto& header = config.header();
-  const bool wants_presence = header.present_match() || !header.has_present_match();
-  const bool about_presence = header.has_present_match();
-  return [passes = about_presence && wants_presence == header.invert_match()](const Entry&) {
-    return passes;
-  };
+// A connection without a request has no headers.
+absl::StatusOr<Predicate> makeHeaderFilter(const pb::HeaderFilter& config) {
+  auto header = match::makeHeaderMatch(config.header());
+  if (!header.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("header_filter.header", header.status().message()));
+  }
+  return Predicate([header = *std::move(header)](const Entry& entry) {
+    const net::RequestInfo* const request = entry.info.request.get();
+    return header.matches(
+        request == nullptr ? nullptr : net::RequestInfo::find(request->headers, header.name));
+  });
 }
 
 absl::StatusOr<Predicate> makeMetadataFilter(const pb::MetadataFilter& config) {
@@ -172,7 +177,9 @@ absl::StatusOr<Predicate> makePredicate(const pb::AccessLogFilter& config,
   case pb::AccessLogFilter::kStatusCodeFilter:
     return Predicate(
         [compare = makeComparison(config.status_code_filter().comparison(), watch_runtime)](
-            const Entry&) { return compare(0); });
+            const Entry& entry) {
+          return compare(entry.info.request == nullptr ? 0 : entry.info.request->response_code);
+        });
   case pb::AccessLogFilter::kDurationFilter:
     return Predicate(
         [compare = makeComparison(config.duration_filter().comparison(), watch_runtime)](

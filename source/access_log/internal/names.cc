@@ -21,6 +21,8 @@ absl::string_view name(Type type) {
     return "TcpPeriodic";
   case Type::kTcpConnectionEnd:
     return "TcpConnectionEnd";
+  case Type::kDownstreamEnd:
+    return "DownstreamEnd";
   }
   return "";
 }
@@ -47,11 +49,16 @@ constexpr Flag kFlags[] = {
     {net::kUpstreamRemoteReset, "UR", "UpstreamRemoteReset"},
     {net::kDnsResolutionFailed, "DF", "DnsResolutionFailed"},
     {net::kOverloadManager, "OM", "OverloadManagerTerminated"},
+    {net::kUpstreamConnectionTermination, "UC", "UpstreamConnectionTermination"},
+    {net::kUpstreamRequestTimeout, "UT", "UpstreamRequestTimeout"},
+    {net::kDownstreamConnectionTermination, "DC", "DownstreamConnectionTermination"},
+    {net::kDownstreamRemoteReset, "DR", "DownstreamRemoteReset"},
+    {net::kStreamIdleTimeout, "SI", "StreamIdleTimeout"},
+    {net::kDownstreamProtocolError, "DPE", "DownstreamProtocolError"},
 };
 
-constexpr absl::string_view kHttpFlags[] = {"LH",   "UT", "LR", "UC",  "DI",    "FI",   "RL",
-                                            "UAEX", "DC", "SI", "IH",  "DPE",   "RLSE", "UPE",
-                                            "RFCF", "DO", "DR", "UDO", "UMSDR", "NFCF"};
+constexpr absl::string_view kHttpFlags[] = {"LH",   "LR",  "DI",   "FI", "RL",  "UAEX",  "IH",
+                                            "RLSE", "UPE", "RFCF", "DO", "UDO", "UMSDR", "NFCF"};
 
 } // namespace
 

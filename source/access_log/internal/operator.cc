@@ -16,7 +16,7 @@ constexpr Command kCoalesce = {"COALESCE", kNeedsArgument | kMayHaveLength, prin
 const Command* findCommand(absl::string_view name) {
   for (const auto commands :
        {connectionCommands(), upstreamCommands(), timeCommands(), stateCommands(), tlsCommands(),
-        unsetCommands(), absl::MakeConstSpan(&kCoalesce, 1)})
+        requestCommands(), unsetCommands(), absl::MakeConstSpan(&kCoalesce, 1)})
     for (const Command& command : commands) {
       if (command.name == name)
         return &command;

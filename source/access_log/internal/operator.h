@@ -74,6 +74,7 @@ absl::Span<const Command> upstreamCommands();
 absl::Span<const Command> timeCommands();
 absl::Span<const Command> stateCommands();
 absl::Span<const Command> tlsCommands();
+absl::Span<const Command> requestCommands();
 absl::Span<const Command> unsetCommands();
 
 // What is known to every Envoy, but has no value in a TCP proxy.

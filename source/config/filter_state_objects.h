@@ -7,13 +7,13 @@
 #include "absl/strings/string_view.h"
 #include "source/net/connection_info.h"
 
-namespace culvert::set_filter_state {
+namespace culvert::config {
 
 // Makes an object of filter state from its text; null if the text is none of its kind.
 // Threads: any.
-using MakeObject = std::shared_ptr<net::FilterState::Object> (*)(std::string text);
+using MakeStateObject = std::shared_ptr<net::FilterState::Object> (*)(std::string text);
 
 // What Envoy's object factory of this key makes. Null when there is no such factory.
-MakeObject findFactory(absl::string_view key);
+MakeStateObject findStateFactory(absl::string_view key);
 
-} // namespace culvert::set_filter_state
+} // namespace culvert::config

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "source/filters/set_filter_state/objects.h"
+#include "source/config/filter_state_objects.h"
 
 #include <cstdint>
 #include <utility>
@@ -7,7 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "source/filter_api/well_known_state.h"
 
-namespace culvert::set_filter_state {
+namespace culvert::config {
 namespace {
 
 using ObjectPtr = std::shared_ptr<net::FilterState::Object>;
@@ -34,7 +34,7 @@ ObjectPtr makeAddress(std::string text) {
 
 struct Row {
   absl::string_view key;
-  MakeObject make;
+  MakeStateObject make;
 };
 constexpr Row kRows[] = {
     {"envoy.string", makeString},
@@ -49,7 +49,7 @@ constexpr Row kRows[] = {
 
 } // namespace
 
-MakeObject findFactory(absl::string_view key) {
+MakeStateObject findStateFactory(absl::string_view key) {
   for (const Row& row : kRows) {
     if (row.key == key) {
       return row.make;
@@ -58,4 +58,4 @@ MakeObject findFactory(absl::string_view key) {
   return nullptr;
 }
 
-} // namespace culvert::set_filter_state
+} // namespace culvert::config
