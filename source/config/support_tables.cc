@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which fields of Envoy's API this proxy honours: envoy-compat section A as data.
 #include "source/config/internal/cluster_support.h"
+#include "source/config/internal/http_support.h"
 #include "source/config/internal/tls_support.h"
 #include "source/config/internal/transport_support.h"
 #include "source/config/support.h"
@@ -335,6 +336,8 @@ constexpr ValueSupport kValues[] = {
      "STRICT_STAPLING", kIgnored, kStapling},
     {"envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.san_type", "OTHER_NAME",
      kRefused, kOtherNames},
+    {"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.codec_type",
+     "HTTP3", kRefused, "there is no QUIC"},
     {"envoy.config.core.v3.SocketAddress.protocol", "UDP", kRefused, "this is a TCP proxy"},
     {"envoy.config.core.v3.HealthCheck.HttpHealthCheck.codec_client_type", "HTTP3", kRefused,
      "there is no QUIC"},
@@ -345,7 +348,7 @@ constexpr ValueSupport kValues[] = {
 absl::Span<const absl::Span<const FieldSupport>> fieldSupport() {
   static const absl::Span<const FieldSupport> tables[] = {
       kBootstrapFields, kListenerFields, kCoreFields,      clusterFields(),
-      kFilterFields,    tlsFields(),     kTransportFields,
+      kFilterFields,    tlsFields(),     kTransportFields, httpFields(),
   };
   return tables;
 }

@@ -51,7 +51,7 @@ public:
   std::optional<net::CloseCode> closed;
 };
 
-// One end of an HTTP/2 connection, with what was heard of it.
+// One end of an HTTP/2 connection, with what was heard of it. Threads: one.
 class TestEnd final : public net::ConnectionHandler, public Http2Handler {
 public:
   TestEnd(event::Loop& loop, std::unique_ptr<net::Io> io, Http2Role role,
@@ -102,7 +102,7 @@ public:
   std::optional<Http2End> end;
 };
 
-// Both ends, wired together.
+// Both ends, wired together. Threads: one.
 class Http2Fixture : public testing::Test {
 protected:
   Http2Fixture() { connect({}, {}); }

@@ -67,8 +67,8 @@ Http2Session::Http2Session(Http2Role role, const Http2Options& options, net::Con
   } else {
     settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
   }
-  if (options.allow_connect) {
-    settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
+  if (role == Http2Role::kServer || options.allow_connect) { // Envoy's server says also that not.
+    settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, options.allow_connect ? 1u : 0u});
   }
   nghttp2_session* const session = session_.get();
   CULVERT_CHECK(
@@ -232,8 +232,7 @@ void Http2Session::leave(Http2StreamIo& stream, bool reset) {
   nghttp2_session_set_stream_user_data(session, stream.id_, nullptr);
   const bool answered = bodies_.contains(stream.id_);
   if (!answered && (reset || unread || stream.opening_ || !stream.carries_)) {
-    submitReset(stream.id_,
-                reset && role_ == Http2Role::kServer ? NGHTTP2_CONNECT_ERROR : NGHTTP2_CANCEL);
+    submitReset(stream.id_, resetCodeOf(stream, reset));
   } else if (nghttp2_session_get_stream_local_close(session, stream.id_) == 1) {
     if (!stream.ended_) {
       submitReset(stream.id_, unwantedCode());
@@ -246,6 +245,13 @@ void Http2Session::leave(Http2StreamIo& stream, bool reset) {
 
 void Http2Session::submitReset(int32_t id, uint32_t code) {
   nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id, code);
+}
+
+uint32_t Http2Session::resetCodeOf(const Http2StreamIo& stream, bool reset) const {
+  if (reset && stream.reset_as_ != NGHTTP2_NO_ERROR) {
+    return stream.reset_as_;
+  }
+  return reset && role_ == Http2Role::kServer ? NGHTTP2_CONNECT_ERROR : NGHTTP2_CANCEL;
 }
 
 // How a peer hears that the rest of what it says is not wanted: from a server that has answered,
@@ -336,7 +342,11 @@ void Http2Session::flush() {
     return;
   }
   net::Buffer data = net::Buffer::borrow(output_);
-  sink_.write(data, false);
+  if (writer_) {
+    writer_(data);
+  } else {
+    sink_.write(data, false);
+  }
   output_.clear();
   loop_.local<SpareOutput>().memory = std::exchange(output_, {});
 }

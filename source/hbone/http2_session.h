@@ -29,6 +29,8 @@ struct Http2Options {
   uint32_t header_bytes_max = 60 * 1024; // Of one request or response.
   uint32_t header_count_max = 100;
   bool allow_connect = false; // Extended CONNECT (RFC 8441) is offered.
+  // A message that breaks HTTP's rules ends its stream only, not the connection.
+  bool bad_messages_end_streams = false;
   // After each interval a PING, which the peer answers within the timeout. 0: none.
   base::Duration keepalive_interval{0};
   base::Duration keepalive_timeout{0};
@@ -71,6 +73,9 @@ public:
   Http2Session(Http2Role role, const Http2Options& options, net::Connection& sink,
                Http2Stats& stats, Http2Handler& handler);
   ~Http2Session() override;
+
+  // What is said goes here instead of to the sink itself.
+  void writeThrough(base::Delegate<void(net::Buffer&)> writer) { writer_ = writer; }
 
   // What the sink's handler hears.
   void take(net::Buffer& data);
@@ -135,6 +140,7 @@ private:
   void append(absl::string_view bytes);
   void release(size_t bytes);
   void submitReset(int32_t id, uint32_t code);
+  uint32_t resetCodeOf(const Http2StreamIo& stream, bool reset) const;
   uint32_t unwantedCode() const;
   void dropStreams();
   void onKeepAlive();
@@ -147,6 +153,7 @@ private:
   event::Loop& loop_;
   Http2Stats& stats_;
   Http2Handler& handler_;
+  base::Delegate<void(net::Buffer&)> writer_;
   std::unique_ptr<nghttp2_session, Close> session_;
   base::IntrusiveList<Http2StreamIo> streams_;
   base::IntrusiveList<Http2StreamIo, BlockedStreams> blocked_; // By the sink.

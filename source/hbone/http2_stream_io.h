@@ -45,6 +45,8 @@ public:
   const Http2Headers* response() const { return response_.get(); }
   // The code of the RST_STREAM that ended it (RFC 9113, section 7); 0 where there was none.
   uint32_t resetCode() const { return reset_code_; }
+  // What a close with `reset` tells the peer instead of CONNECT_ERROR or CANCEL.
+  void resetAs(uint32_t code) { reset_as_ = code; }
   // The peer ended its direction.
   bool ended() const { return ended_; }
   // Bytes that came and were not read yet.
@@ -85,6 +87,7 @@ private:
   std::unique_ptr<Http2Headers> response_;
   int32_t id_ = -1;
   uint32_t reset_code_ = 0;
+  uint32_t reset_as_ = 0;
   event::FdEvents::ReadInterest read_interest_ = event::FdEvents::ReadInterest::kNone;
   uint8_t activated_ = 0;
   bool opening_;              // A client's whose response did not come yet.

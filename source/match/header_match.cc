@@ -20,9 +20,8 @@ absl::StatusOr<TextMatch> ofText(absl::StatusOr<StringMatch> match, absl::string
   if (!match.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(field, match.status().message()));
   }
-  return TextMatch([match = *std::move(match)](const std::string& text) {
-    return match.matches(text);
-  });
+  return TextMatch(
+      [match = *std::move(match)](const std::string& text) { return match.matches(text); });
 }
 
 absl::StatusOr<TextMatch> ofKind(StringMatch::Kind kind, const std::string& pattern) {
@@ -50,9 +49,8 @@ absl::StatusOr<TextMatch> textMatch(const HeaderMatcher& config) {
   case HeaderMatcher::kContainsMatch:
     return ofKind(StringMatch::Kind::kContains, config.contains_match());
   case HeaderMatcher::kSafeRegexMatch:
-    return ofText(
-        StringMatch::create(StringMatch::Kind::kRegex, config.safe_regex_match().regex()),
-        ".safe_regex_match.regex: ");
+    return ofText(StringMatch::create(StringMatch::Kind::kRegex, config.safe_regex_match().regex()),
+                  ".safe_regex_match.regex: ");
   case HeaderMatcher::kRangeMatch:
     return ofRange(config.range_match().start(), config.range_match().end());
   default:

@@ -19,7 +19,6 @@ struct HeaderMatch {
   std::string name;
   std::function<bool(const std::string* value)> matches;
 };
-absl::StatusOr<HeaderMatch>
-makeHeaderMatch(const envoy::config::route::v3::HeaderMatcher& config);
+absl::StatusOr<HeaderMatch> makeHeaderMatch(const envoy::config::route::v3::HeaderMatcher& config);
 
 } // namespace culvert::match

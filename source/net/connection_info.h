@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -34,10 +35,12 @@ struct ClusterDescription {
   std::shared_ptr<const Metadata> metadata; // Null when there is none.
 };
 
-// A listener as logs see it. Immutable. Threads: any.
+// A listener as logs and filters see it. Immutable, but for its going. Threads: any.
 struct ListenerDescription {
   std::string name;
   std::shared_ptr<const Metadata> metadata; // Null when there is none.
+  // It was replaced or removed, and its connections are to end by themselves.
+  std::shared_ptr<std::atomic<bool>> draining = std::make_shared<std::atomic<bool>>(false);
 };
 
 // What filters leave for one another and for the log, by key. Created at first use.

@@ -132,6 +132,7 @@ void WorkerListener::setAccepting(bool accepting) {
 
 void WorkerListener::retire() {
   retired_ = true;
+  listener_->config().draining->store(true, std::memory_order_relaxed);
   acceptors_.clear();
   internal_acceptor_.reset();
 }

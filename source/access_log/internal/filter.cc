@@ -175,11 +175,10 @@ absl::StatusOr<Predicate> makePredicate(const pb::AccessLogFilter& config,
                                         const WatchRuntime& watch_runtime) {
   switch (config.filter_specifier_case()) {
   case pb::AccessLogFilter::kStatusCodeFilter:
-    return Predicate(
-        [compare = makeComparison(config.status_code_filter().comparison(), watch_runtime)](
-            const Entry& entry) {
-          return compare(entry.info.request == nullptr ? 0 : entry.info.request->response_code);
-        });
+    return Predicate([compare = makeComparison(config.status_code_filter().comparison(),
+                                               watch_runtime)](const Entry& entry) {
+      return compare(entry.info.request == nullptr ? 0 : entry.info.request->response_code);
+    });
   case pb::AccessLogFilter::kDurationFilter:
     return Predicate(
         [compare = makeComparison(config.duration_filter().comparison(), watch_runtime)](

@@ -44,10 +44,10 @@ absl::Status parseHeaderNames(absl::string_view argument, Operator& op) {
   return absl::OkStatus();
 }
 
-
 namespace {
 
-template <auto kFields> Found printHeader(const Operator& op, const Entry& entry, std::string& out) {
+template <auto kFields>
+Found printHeader(const Operator& op, const Entry& entry, std::string& out) {
   const RequestInfo* const request = entry.info.request.get();
   if (request == nullptr) {
     return Found::kNothing;

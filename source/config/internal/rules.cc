@@ -240,10 +240,11 @@ Violation checkString(const ::validate::StringRules& rules, const std::string& v
     return "value contains substring " + text(rules.not_contains());
   }
   if (rules.has_well_known_regex()) {
+    // What is not strict is the same for names and values: an empty one is fine.
     const bool name = rules.well_known_regex() == ::validate::HTTP_HEADER_NAME;
-    return checkPattern(rules.strict() ? (name ? "^:?[0-9a-zA-Z!#$%&'*+-.^_|~`]+$"
-                                               : "^[^\\x00-\\x08\\x0A-\\x1F\\x7F]*$")
-                                       : (name ? "^[^\\x00\\n\\r]+$" : "^[^\\x00\\n\\r]*$"),
+    return checkPattern(!rules.strict() ? "^[^\\x00\\n\\r]*$"
+                        : name          ? "^:?[0-9a-zA-Z!#$%&'*+-.^_|~`]+$"
+                                        : "^[^\\x00-\\x08\\x0A-\\x1F\\x7F]*$",
                         v);
   }
   return checkAffixes(rules, v);

@@ -60,12 +60,13 @@ absl::StatusOr<std::shared_ptr<const Config>> makeConfig(const Proto& proto, Fac
   if (!on_open.ok()) {
     return on_open.status();
   }
-  auto on_handshake =
-      config::makeFilterStateValues(proto.on_downstream_tls_handshake(), "on_downstream_tls_handshake");
+  auto on_handshake = config::makeFilterStateValues(proto.on_downstream_tls_handshake(),
+                                                    "on_downstream_tls_handshake");
   if (!on_handshake.ok()) {
     return on_handshake.status();
   }
-  auto on_first_bytes = config::makeFilterStateValues(proto.on_downstream_data(), "on_downstream_data");
+  auto on_first_bytes =
+      config::makeFilterStateValues(proto.on_downstream_data(), "on_downstream_data");
   if (!on_first_bytes.ok()) {
     return on_first_bytes.status();
   }

@@ -76,6 +76,7 @@ int Http2Callbacks::onHeader(nghttp2_session*, const nghttp2_frame* frame, const
 int Http2Callbacks::onInvalidHeader(nghttp2_session*, const nghttp2_frame*, const uint8_t*, size_t,
                                     const uint8_t*, size_t, uint8_t, void* data) {
   self(data).stats_.rx_messaging_error.add();
+  onBadMessage(self(data));
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -100,6 +101,9 @@ int Http2Callbacks::onData(nghttp2_session* session, uint8_t, int32_t id, const 
 
 int Http2Callbacks::onFrame(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
   Http2Session& owner = self(data);
+  if (owner.end_ != Http2End::kDone) { // It is being ended; what was read with it is passed over.
+    return 0;
+  }
   if (isFlood(*frame, owner)) {
     owner.end_ = Http2End::kFlood;
     return nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -195,10 +199,22 @@ void Http2Callbacks::onResponse(Http2StreamIo& stream, Http2Session& self) {
 }
 
 int Http2Callbacks::onInvalidFrame(nghttp2_session*, const nghttp2_frame*, int error, void* data) {
-  Http2Stats& stats = self(data).stats_;
-  (error == NGHTTP2_ERR_REFUSED_STREAM ? stats.stream_refused_errors : stats.rx_messaging_error)
-      .add();
-  return 0;
+  Http2Session& owner = self(data);
+  if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+    owner.stats_.stream_refused_errors.add();
+    return 0;
+  }
+  owner.stats_.rx_messaging_error.add();
+  const bool message = error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING;
+  return message ? onBadMessage(owner) : 0;
+}
+
+int Http2Callbacks::onBadMessage(Http2Session& owner) {
+  if (owner.options_.bad_messages_end_streams) {
+    return 0;
+  }
+  owner.end_ = Http2End::kProtocol;
+  return nghttp2_session_terminate_session(owner.session_.get(), NGHTTP2_PROTOCOL_ERROR);
 }
 
 int Http2Callbacks::onFrameSent(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
