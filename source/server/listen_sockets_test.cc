@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
 
 namespace culvert::server {
@@ -74,12 +76,16 @@ TEST(ListenSockets, MoreWorkersShareWhatIsNotTheirOwn) {
 }
 
 TEST(ListenSockets, UnixSocketsKeepTheirFile) {
-  const std::string path = absl::StrCat(testing::TempDir(), "/s");
+  char folder[] = "/tmp/culvert_XXXXXX"; // Short enough for the path of a socket.
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string path = absl::StrCat(folder, "/s");
   const auto before = ListenSockets::bind(*net::Address::pipe(path), options(), 2);
   ASSERT_TRUE(before.ok()) << before.status();
   const ListenSockets now = ListenSockets::inherit(options(), 2, copies(*before));
   EXPECT_EQ(now.address().toString(), path);
   EXPECT_EQ(::access(path.c_str(), F_OK), 0);
+  ::unlink(path.c_str());
+  ::rmdir(folder);
 }
 
 } // namespace
