@@ -60,6 +60,7 @@ TunnelConnection::~TunnelConnection() {
   if (state_ != State::kClosed) {
     countEnd(false);
   }
+  session_.reset(); // It counts for the cluster, whose last user this may be.
   cluster_.removeUser();
 }
 
