@@ -342,16 +342,20 @@ TEST_F(ClusterProtoTest, TakesWhatIsSaidOfHttp2) {
                         "initial_stream_window_size { value: 70000 } "
                         "initial_connection_window_size { value: 80000 } "
                         "connection_keepalive { interval { seconds: 9 } timeout { seconds: 3 } } "
+                        "override_stream_error_on_invalid_http_message { value: true } "
                         "} } common_http_protocol_options { idle_timeout { seconds: 0 } "
                         "max_connection_duration { seconds: 5 } "
-                        "max_requests_per_connection { value: 4 } }"))
+                        "max_requests_per_connection { value: 4 } "
+                        "max_headers_count { value: 6 } }"))
           .http;
-  EXPECT_TRUE(http.allow_connect);
-  EXPECT_EQ(http.max_concurrent_streams, 7u);
-  EXPECT_EQ(http.stream_window_bytes, 70000u);
-  EXPECT_EQ(http.connection_window_bytes, 80000u);
-  EXPECT_EQ(http.keepalive_interval, std::chrono::seconds(9));
-  EXPECT_EQ(http.keepalive_timeout, std::chrono::seconds(3));
+  EXPECT_TRUE(http.http2_options.allow_connect);
+  EXPECT_EQ(http.http2_options.max_concurrent_streams, 7u);
+  EXPECT_EQ(http.http2_options.stream_window_bytes, 70000u);
+  EXPECT_EQ(http.http2_options.connection_window_bytes, 80000u);
+  EXPECT_EQ(http.http2_options.keepalive_interval, std::chrono::seconds(9));
+  EXPECT_EQ(http.http2_options.keepalive_timeout, std::chrono::seconds(3));
+  EXPECT_TRUE(http.http2_options.bad_messages_end_streams);
+  EXPECT_EQ(http.http2_options.header_count_max, 6u);
   EXPECT_EQ(http.idle_timeout, std::chrono::seconds(0));
   EXPECT_EQ(http.max_connection_duration, std::chrono::seconds(5));
   EXPECT_EQ(http.max_requests_per_connection, 4u);

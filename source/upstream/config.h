@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "source/base/clock.h"
+#include "source/hbone/http2_options.h"
 #include "source/net/address.h"
 #include "source/net/connection.h"
 #include "source/net/metadata.h"
@@ -97,12 +98,7 @@ struct CircuitBreakerConfig {
 // How hosts are asked for tunnels. The numbers are Envoy's defaults.
 struct HttpConfig {
   bool http2 = false; // Else HTTP/1.1, with a connection for each.
-  uint32_t max_concurrent_streams = 1024;
-  uint32_t stream_window_bytes = 16 * 1024 * 1024;
-  uint32_t connection_window_bytes = 24 * 1024 * 1024;
-  bool allow_connect = false;
-  base::Duration keepalive_interval{0}; // 0: no PINGs.
-  base::Duration keepalive_timeout{0};
+  hbone::Http2Options http2_options;
   // Of a connection that carries no stream; 0: it stays.
   base::Duration idle_timeout = std::chrono::hours(1);
   base::Duration max_connection_duration{0}; // 0: no end.

@@ -6,6 +6,7 @@
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "source/base/field_error.h"
 #include "source/base/proto.h"
+#include "source/upstream/http2_options_proto.h"
 
 namespace culvert::upstream {
 namespace {
@@ -23,24 +24,14 @@ void readCommon(const core::HttpProtocolOptions& proto, HttpConfig& config) {
   if (proto.has_max_requests_per_connection()) {
     config.max_requests_per_connection = proto.max_requests_per_connection().value();
   }
+  if (proto.has_max_headers_count()) {
+    config.http2_options.header_count_max = proto.max_headers_count().value();
+  }
 }
 
 void readHttp2(const core::Http2ProtocolOptions& proto, HttpConfig& config) {
   config.http2 = true;
-  if (proto.has_max_concurrent_streams()) {
-    config.max_concurrent_streams = proto.max_concurrent_streams().value();
-  }
-  if (proto.has_initial_stream_window_size()) {
-    config.stream_window_bytes = proto.initial_stream_window_size().value();
-  }
-  if (proto.has_initial_connection_window_size()) {
-    config.connection_window_bytes = proto.initial_connection_window_size().value();
-  }
-  config.allow_connect = proto.allow_connect();
-  if (proto.connection_keepalive().has_interval()) {
-    config.keepalive_interval = base::toDuration(proto.connection_keepalive().interval());
-  }
-  config.keepalive_timeout = base::toDuration(proto.connection_keepalive().timeout());
+  readHttp2Options(proto, config.http2_options);
 }
 
 } // namespace

@@ -16,17 +16,6 @@ using net::CloseCode;
 using net::CloseMode;
 using net::CloseReason;
 
-hbone::Http2Options optionsOf(const HttpConfig& config) {
-  hbone::Http2Options options;
-  options.max_concurrent_streams = config.max_concurrent_streams;
-  options.stream_window_bytes = config.stream_window_bytes;
-  options.connection_window_bytes = config.connection_window_bytes;
-  options.allow_connect = config.allow_connect;
-  options.keepalive_interval = config.keepalive_interval;
-  options.keepalive_timeout = config.keepalive_timeout;
-  return options;
-}
-
 hbone::Http2Fields fieldsOf(const TunnelRequest& request, bool over_tls) {
   hbone::Http2Fields fields = {{":method", request.post_path.empty() ? "CONNECT" : "POST"},
                                {":authority", request.authority}};
@@ -49,9 +38,9 @@ TunnelConnection::TunnelConnection(TunnelPool& pool, TunnelKey key, WorkerCluste
   cluster_.addUser();
   ClusterInfo& info = cluster_.info();
   hbone::Http2Handler& handler = *this;
-  session_ =
-      std::make_unique<hbone::Http2Session>(hbone::Http2Role::kClient, optionsOf(info.config.http),
-                                            connection_, info.http2_stats->stats, handler);
+  session_ = std::make_unique<hbone::Http2Session>(hbone::Http2Role::kClient,
+                                                   info.config.http.http2_options, connection_,
+                                                   info.http2_stats->stats, handler);
   countConnection(info, host_->state());
   info.stats.upstream_cx_http2_total.add();
 }
@@ -78,7 +67,7 @@ void TunnelConnection::start(bool local_failure) {
 bool TunnelConnection::hasRoom() const {
   return !draining_ && state_ != State::kClosed && end_ == Http2End::kDone &&
          session_->room() > 0 &&
-         session_->streams() < cluster_.info().config.http.max_concurrent_streams;
+         session_->streams() < cluster_.info().config.http.http2_options.max_concurrent_streams;
 }
 
 std::unique_ptr<Upstream> TunnelConnection::open(const TunnelRequest& request,

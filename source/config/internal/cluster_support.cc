@@ -95,10 +95,10 @@ constexpr FieldSupport kClusterFields[] = {
      kHttp},
     {kHttpOptions, kIgnored, "use_downstream_protocol_config auto_config",
      "tunnels are asked for over HTTP/1.1, unless explicit_http_config says HTTP/2"},
-    {kCommonHttp, kHonoured, "idle_timeout max_connection_duration max_requests_per_connection",
-     ""},
+    {kCommonHttp, kHonoured,
+     "idle_timeout max_connection_duration max_headers_count max_requests_per_connection", ""},
     {kCommonHttp, kIgnored,
-     "max_headers_count max_response_headers_kb max_stream_duration "
+     "max_response_headers_kb max_stream_duration "
      "headers_with_underscores_action max_connection_duration_jitter",
      kHttp},
     {"envoy.config.core.v3.KeepaliveSettings", kHonoured, "interval timeout", ""},
@@ -113,13 +113,13 @@ constexpr FieldSupport kClusterFields[] = {
      kHttp},
     {"envoy.config.core.v3.Http2ProtocolOptions", kHonoured,
      "max_concurrent_streams initial_stream_window_size initial_connection_window_size "
-     "allow_connect connection_keepalive",
+     "allow_connect connection_keepalive override_stream_error_on_invalid_http_message "
+     "stream_error_on_invalid_http_messaging",
      ""},
     {"envoy.config.core.v3.Http2ProtocolOptions", kIgnored,
      "hpack_table_size allow_metadata max_outbound_frames "
      "max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload "
      "max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent "
-     "stream_error_on_invalid_http_messaging override_stream_error_on_invalid_http_message "
      "custom_settings_parameters use_oghttp2_codec max_metadata_size "
      "enable_huffman_encoding max_header_field_size_kb disallow_obs_text stream_reset_burst "
      "stream_reset_rate",

@@ -10,6 +10,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "source/base/field_error.h"
 #include "source/base/proto.h"
+#include "source/upstream/http2_options_proto.h"
 
 namespace culvert::http_connection_manager {
 namespace {
@@ -104,30 +105,15 @@ void Config::readTimes(const Proto& proto) {
 
 void Config::readHttp2(const Proto& proto) {
   const auto& options = proto.http2_protocol_options();
-  const auto take = [](const google::protobuf::UInt32Value& value, bool there, uint32_t& to) {
-    to = there ? value.value() : to;
-  };
-  take(options.max_concurrent_streams(), options.has_max_concurrent_streams(),
-       http2.max_concurrent_streams);
-  take(options.initial_stream_window_size(), options.has_initial_stream_window_size(),
-       http2.stream_window_bytes);
-  take(options.initial_connection_window_size(), options.has_initial_connection_window_size(),
-       http2.connection_window_bytes);
-  take(proto.common_http_protocol_options().max_headers_count(),
-       proto.common_http_protocol_options().has_max_headers_count(), http2.header_count_max);
+  upstream::readHttp2Options(options, http2);
+  if (proto.common_http_protocol_options().has_max_headers_count()) {
+    http2.header_count_max = proto.common_http_protocol_options().max_headers_count().value();
+  }
   if (proto.has_max_request_headers_kb()) {
     http2.header_bytes_max = proto.max_request_headers_kb().value() * 1024;
   }
-  http2.allow_connect = options.allow_connect();
-  http2.bad_messages_end_streams =
-      options.has_override_stream_error_on_invalid_http_message()
-          ? options.override_stream_error_on_invalid_http_message().value()
-          : options.stream_error_on_invalid_http_messaging() ||
-                proto.stream_error_on_invalid_http_message().value();
-  if (options.has_connection_keepalive()) {
-    const auto& keepalive = options.connection_keepalive();
-    http2.keepalive_interval = base::toDuration(keepalive.interval());
-    http2.keepalive_timeout = base::toDuration(keepalive.timeout());
+  if (!options.has_override_stream_error_on_invalid_http_message()) {
+    http2.bad_messages_end_streams |= proto.stream_error_on_invalid_http_message().value();
   }
 }
 
