@@ -22,10 +22,18 @@ class Missing(Exception):
     """A proxy that cannot run here; the text says what to install."""
 
 
+_given_ports = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody else was given: two proxies at one port (SO_REUSEPORT) share its clients."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
 
 
 def _find(program, install):
