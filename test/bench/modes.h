@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
+#include "test/bench/work.h"
 
 namespace culvert::bench {
-
-// What one run of the load client does. Work ends at `count` units or after `seconds`, whichever is
-// first.
-// Units: bytes_per_stream in bytes.
-struct Work {
-  uint16_t port = 0;
-  uint32_t connections = 1;
-  uint64_t bytes_per_stream = 0;
-  uint64_t count = UINT64_MAX;
-  int64_t seconds = 60;
-};
 
 // Every mode prints one JSON object on stdout. Threads: one each.
 void runBulk(const Work& work, bool upload);

@@ -52,10 +52,14 @@ def _version(command):
 class Proxy:
     """One proxy process, one worker. `start` fills the template and waits until it serves."""
 
-    def __init__(self, name, scratch, backend_port):
+    # What its template needs besides, by key: without TLS and with it.
+    PLAIN, TLS = {}, {}
+
+    def __init__(self, name, scratch, backend_port, tls=False):
         self.name = name
         self.backend_port = backend_port
         self.listen_port = free_port()
+        self._tls = tls
         self._scratch = pathlib.Path(scratch)
         self._process = None
 
@@ -65,7 +69,8 @@ class Proxy:
 
     def values(self):
         """More values for the template."""
-        return {}
+        return {key: value.replace("SCRATCH", str(self._scratch))
+                for key, value in (self.TLS if self._tls else self.PLAIN).items()}
 
     def command(self, config):
         raise NotImplementedError
@@ -139,8 +144,8 @@ class Direct(Proxy):
 
 
 class Floor(Proxy):
-    def __init__(self, name, scratch, backend_port, relay, options):
-        super().__init__(name, scratch, backend_port)
+    def __init__(self, name, scratch, backend_port, tls, relay, options):
+        super().__init__(name, scratch, backend_port, tls)
         self._relay = relay
         self._options = options
 
@@ -149,8 +154,11 @@ class Floor(Proxy):
 
 
 class HAProxy(Proxy):
-    def __init__(self, name, scratch, backend_port, splice):
-        super().__init__(name, scratch, backend_port)
+    PLAIN = {"ssl": ""}
+    TLS = {"ssl": "ssl crt SCRATCH/both.pem ssl-min-ver TLSv1.3"}
+
+    def __init__(self, name, scratch, backend_port, tls, splice):
+        super().__init__(name, scratch, backend_port, tls)
         self._splice = splice
         self._path = _find("haproxy", "apt-get install haproxy")
 
@@ -158,7 +166,7 @@ class HAProxy(Proxy):
         return "haproxy.cfg"
 
     def values(self):
-        return {"splice": "option splice-auto" if self._splice else ""}
+        return super().values() | {"splice": "option splice-auto" if self._splice else ""}
 
     def command(self, config):
         return [self._path, "-db", "-f", config]
@@ -168,8 +176,12 @@ class HAProxy(Proxy):
 
 
 class Nginx(Proxy):
-    def __init__(self, name, scratch, backend_port):
-        super().__init__(name, scratch, backend_port)
+    PLAIN = {"ssl": "", "certificate": ""}
+    TLS = {"ssl": "ssl", "certificate": "ssl_certificate SCRATCH/certificate.pem; "
+           "ssl_certificate_key SCRATCH/key.pem; ssl_protocols TLSv1.3;"}
+
+    def __init__(self, name, scratch, backend_port, tls):
+        super().__init__(name, scratch, backend_port, tls)
         self._path = _find("nginx", "apt-get install nginx-light libnginx-mod-stream")
         if not pathlib.Path(NGINX_MODULES, "ngx_stream_module.so").exists():
             raise Missing("nginx has no stream module. Install it with: "
@@ -179,7 +191,7 @@ class Nginx(Proxy):
         return "nginx.conf"
 
     def values(self):
-        return {"modules": NGINX_MODULES}
+        return super().values() | {"modules": NGINX_MODULES}
 
     def command(self, config):
         return [self._path, "-c", config, "-e", "stderr"]
@@ -188,9 +200,23 @@ class Nginx(Proxy):
         return _version([self._path, "-v"])
 
 
+# A member of the filter chain, for Envoy and Culvert.
+ENVOY_TLS = """transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            tls_params: {tls_minimum_protocol_version: TLSv1_3, tls_maximum_protocol_version: TLSv1_3}
+            tls_certificates:
+            - certificate_chain: {filename: SCRATCH/certificate.pem}
+              private_key: {filename: SCRATCH/key.pem}"""
+
+
 class Envoy(Proxy):
-    def __init__(self, name, scratch, backend_port):
-        super().__init__(name, scratch, backend_port)
+    PLAIN, TLS = {"tls": ""}, {"tls": ENVOY_TLS}
+
+    def __init__(self, name, scratch, backend_port, tls):
+        super().__init__(name, scratch, backend_port, tls)
         found = subprocess.run([ENVOY_PATH], capture_output=True, text=True, check=False)
         if found.returncode != 0:
             raise Missing(found.stderr.strip())
@@ -208,8 +234,10 @@ class Envoy(Proxy):
 
 
 class Culvert(Proxy):
-    def __init__(self, name, scratch, backend_port, path):
-        super().__init__(name, scratch, backend_port)
+    PLAIN, TLS = Envoy.PLAIN, Envoy.TLS
+
+    def __init__(self, name, scratch, backend_port, tls, path):
+        super().__init__(name, scratch, backend_port, tls)
         self._path = path
         if not os.access(path, os.X_OK):
             raise Missing(f"{path} is missing. Build it, or name one with --culvert")
@@ -223,13 +251,26 @@ class Culvert(Proxy):
 
 NAMES = ["direct", "floor-copy", "floor-splice", "haproxy", "haproxy-splice", "nginx", "envoy",
          "culvert"]
+# Those that terminate TLS.
+TLS_NAMES = ["haproxy", "nginx", "envoy", "culvert"]
 # What Culvert is to beat; floors and the bare path are no products.
 PEER_NAMES = ["haproxy", "haproxy-splice", "nginx", "envoy"]
 
 
-def make(name, scratch, backend_port, binaries):
+def make_certificate(scratch):
+    """A key and a certificate for those that terminate TLS, and both.pem with the two."""
+    scratch = pathlib.Path(scratch)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-subj", "/CN=bench", "-keyout", "key.pem", "-out", "certificate.pem"],
+        cwd=scratch, check=True, capture_output=True)
+    both = (scratch / "certificate.pem").read_text() + (scratch / "key.pem").read_text()
+    (scratch / "both.pem").write_text(both)
+
+
+def make(name, scratch, backend_port, binaries, tls):
     """The proxy called `name`; raises Missing where it cannot run."""
-    arguments = (name, scratch, backend_port)
+    arguments = (name, scratch, backend_port, tls)
     if name == "direct":
         return Direct(*arguments)
     if name.startswith("floor-"):

@@ -9,7 +9,6 @@ import statistics
 import proxies
 from rows import ROWS
 
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
 def _figure(value):
@@ -40,10 +39,10 @@ def _against_best_peer(row, figures):
     return f"{of['culvert'] / best:.2f}×" if best else "–"
 
 
-def table(figures, rows):
+def table(figures, rows, what):
     """`figures`: proxy -> row -> values of all rounds. Median, and lowest to highest."""
     names = list(figures)
-    lines = ["| one worker, TCP, loopback | " + " | ".join(names) + " | want | Culvert / best peer |",
+    lines = [f"| one worker, {what}, loopback | " + " | ".join(names) + " | want | Culvert / best peer |",
              "|---|" + "---|" * (len(names) + 2)]
     for row in rows:
         cells = [_cell(row, name, figures[name].get(row, [])) for name in names]
@@ -68,11 +67,12 @@ def circumstances(versions, rounds, amounts):
             f"requests, {amounts.connections:,} connections; {amounts.idle:,} idle connections.")
 
 
-def put_into_page(page, text):
-    """Replaces what stands between the page's two marks."""
+def put_into_page(page, text, mark):
+    """Replaces what stands between the page's two comments `MARK: begin` and `MARK: end`."""
     path = pathlib.Path(page)
-    before, rest = path.read_text().split(BEGIN)
-    path.write_text(before + BEGIN + "\n" + text + "\n" + END + rest.split(END)[1])
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    before, rest = path.read_text().split(begin)
+    path.write_text(before + begin + "\n" + text + "\n" + end + rest.split(end)[1])
 
 
 def plot(figures, rows, stem):

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -107,6 +108,18 @@ int connectTo(uint16_t port) {
   close(fd);
   errno = error;
   return -1;
+}
+
+int connectBlocking(uint16_t port) {
+  const int fd = connectTo(port);
+  pollfd connected{.fd = fd, .events = POLLOUT, .revents = 0};
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (fd < 0 || poll(&connected, 1, -1) != 1 ||
+      getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0)
+    die("connect to port " + std::to_string(port));
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  return fd;
 }
 
 int acceptFrom(int listener) {

@@ -25,6 +25,8 @@ uint16_t freePort();
 
 // Begins to connect, without Nagle's delay. Returns -1 with errno where the kernel refuses at once.
 int connectTo(uint16_t port);
+// Connects and waits for it; the socket blocks.
+int connectBlocking(uint16_t port);
 // The next connection, without Nagle's delay; -1 if none waits.
 int acceptFrom(int listener);
 // Closes so that the peer gets RST.
