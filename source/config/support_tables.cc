@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which fields of Envoy's API this proxy honours: envoy-compat section A as data.
-#include "source/config/internal/cluster_support.h"
-#include "source/config/internal/http_support.h"
-#include "source/config/internal/tls_support.h"
+#include "source/config/internal/support_rows.h"
 #include "source/config/internal/transport_support.h"
 #include "source/config/support.h"
 
 namespace culvert::config {
 namespace {
 
-constexpr Support kHonoured = Support::kHonoured, kIgnored = Support::kIgnored,
-                  kNotYet = Support::kNotYet, kRefused = Support::kRefused;
+using namespace support_rows;
 
 constexpr absl::string_view kBootstrap = "envoy.config.bootstrap.v3.Bootstrap";
 constexpr absl::string_view kAdmin = "envoy.config.bootstrap.v3.Admin";
@@ -57,14 +54,9 @@ constexpr absl::string_view kPrincipal = "envoy.config.rbac.v3.Principal";
 constexpr absl::string_view kStateValue =
     "envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue";
 
-constexpr absl::string_view kStapling = "no OCSP responses are stapled";
-constexpr absl::string_view kOtherNames = "names of other types are not compared";
 constexpr absl::string_view kXds = "configuration from a control plane";
-constexpr absl::string_view kResolver = "names are resolved by the resolver that is built in";
-constexpr absl::string_view kHttp = "it is about HTTP";
 constexpr absl::string_view kAboutRequests =
     "a connection has no requests: not supported by RBAC network filter";
-constexpr absl::string_view kTuning = "it only tunes Envoy's own machinery";
 constexpr absl::string_view kOneProtocol = "it is for UDP, QUIC or API listeners";
 
 constexpr FieldSupport kBootstrapFields[] = {

@@ -97,18 +97,6 @@ HttpRequest toRequest(evhttp_request* raw) {
   return request;
 }
 
-// RFC 9110 section 5.6.7, in English whatever the locale.
-std::string dateText(base::WallTime time) {
-  constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm tm{};
-  gmtime_r(&seconds, &tm);
-  return absl::StrFormat("%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[tm.tm_wday], tm.tm_mday,
-                         kMonths[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
-}
-
 // Without a copy: with thousands of hosts a page has megabytes.
 void append(std::string text, evbuffer* out) {
   if (text.empty())
@@ -152,6 +140,17 @@ std::string percentDecode(absl::string_view text) {
     }
   }
   return decoded;
+}
+
+std::string httpDate(base::WallTime time) {
+  constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm tm{};
+  gmtime_r(&seconds, &tm);
+  return absl::StrFormat("%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[tm.tm_wday], tm.tm_mday,
+                         kMonths[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 const char* httpReason(int status) {
@@ -303,7 +302,7 @@ void HttpServer::send(evhttp_request* raw, const HttpRequest& request, HttpRespo
     evhttp_add_header(headers, "cache-control", "no-cache, max-age=0");
     evhttp_add_header(headers, "x-content-type-options", "nosniff");
   }
-  evhttp_add_header(headers, "date", dateText(loop_.clock().wallNow()).c_str());
+  evhttp_add_header(headers, "date", httpDate(loop_.clock().wallNow()).c_str());
   evhttp_add_header(headers, "server", name_.c_str());
   if (upgrade) {
     evhttp_add_header(headers, "connection", "close");

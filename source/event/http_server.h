@@ -44,6 +44,8 @@ struct HttpResponse {
 
 // "%2B" to "+"; what is no escape stays as it is.
 std::string percentDecode(absl::string_view text);
+// As in the field "date" (RFC 9110, section 5.6.7), in English whatever the locale.
+std::string httpDate(base::WallTime time);
 // "Not Found" for 404.
 const char* httpReason(int status);
 

@@ -8,8 +8,7 @@
 #include "source/base/intrusive_list.h"
 #include "source/event/loop.h"
 #include "source/hbone/http2_headers.h"
-#include "source/net/buffer.h"
-#include "source/net/io.h"
+#include "source/net/inbox_io.h"
 
 namespace culvert::hbone {
 
@@ -27,8 +26,7 @@ struct BlockedStreams; // Names a list.
 // to be opened: open() answers kMore until the response's headers came, and fails if they say no.
 // Threads: the loop's. Lifetime: owned by its connection; it or the session may go first. The sink
 // of the session outlives it, or the session was told of its end.
-class Http2StreamIo final : public net::Io,
-                            private event::Ready,
+class Http2StreamIo final : public net::InboxIo<net::Io>,
                             public base::ListNode<Http2StreamIo>,
                             public base::ListNode<BlockedStreams> {
 public:
@@ -45,7 +43,8 @@ public:
   const Http2Headers* response() const { return response_.get(); }
   // The code of the RST_STREAM that ended it (RFC 9113, section 7); 0 where there was none.
   uint32_t resetCode() const { return reset_code_; }
-  // What a close with `reset` tells the peer instead of CONNECT_ERROR or CANCEL.
+  // What a close with `reset` tells the peer instead of CONNECT_ERROR or CANCEL, and an answer
+  // that ends the stream before the peer did instead of NO_ERROR.
   void resetAs(uint32_t code) { reset_as_ = code; }
   // The peer ended its direction.
   bool ended() const { return ended_; }
@@ -53,16 +52,10 @@ public:
   size_t unreadBytes() const { return inbox_.size(); }
 
   // net::Io
-  void setReadyCallback(ReadyCallback callback) override { callback_ = callback; }
-  void setRead(event::FdEvents::ReadInterest interest) override;
-  void setWrite(bool wanted) override;
-  void activate(uint32_t readiness) override;
   net::IoResult open() override;
-  net::IoResult read(absl::Span<char> into) override;
   net::IoResult write(absl::Span<const iovec> pieces) override;
   void shutdownWrite() override;
   void close(bool reset) override;
-  bool peerReset() override { return reset_; }
   std::string failureReason() const override;
   net::Address localAddress() const override;
   std::shared_ptr<const net::TlsInfo> tlsInfo() const override;
@@ -74,31 +67,20 @@ private:
   Http2StreamIo(Http2Session& session, event::Loop& loop, bool opening);
 
   void onReady() override;
-  void wake();
-  void onPeer();
+  bool takesMore() const override;
+  void onTaken(size_t bytes) override;
   void onReset(uint32_t code);
-  uint32_t readiness() const;
-  net::IoResult nothingToRead() const;
 
   Http2Session* session_; // Null when the session is over, or this was closed.
-  event::Loop& loop_;
-  ReadyCallback callback_;
-  net::Buffer inbox_; // From the peer.
   std::unique_ptr<Http2Headers> response_;
   int32_t id_ = -1;
   uint32_t reset_code_ = 0;
   uint32_t reset_as_ = 0;
-  event::FdEvents::ReadInterest read_interest_ = event::FdEvents::ReadInterest::kNone;
-  uint8_t activated_ = 0;
-  bool opening_;              // A client's whose response did not come yet.
-  bool write_wanted_ = false; // Readiness for it is.
-  bool writable_ = false;     // The windows have room.
-  bool live_ = true;          // HTTP/2 still knows the stream.
-  bool carries_ = false;      // Our headers are out.
-  bool end_sent_ = false;     // Nothing more is written.
-  bool ended_ = false;        // The peer writes no more.
-  bool reset_ = false;
-  bool changed_ = false; // Since it was last reported: for ReadInterest::kPeer.
+  bool opening_;          // A client's whose response did not come yet.
+  bool writable_ = false; // The windows have room.
+  bool live_ = true;      // HTTP/2 still knows the stream.
+  bool carries_ = false;  // Our headers are out.
+  bool end_sent_ = false; // Nothing more is written.
 };
 
 } // namespace culvert::hbone

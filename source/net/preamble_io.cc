@@ -3,6 +3,21 @@
 
 namespace culvert::net {
 
+IoResult writeText(Io& io, std::string& text) {
+  while (!text.empty()) {
+    const iovec piece = {text.data(), text.size()};
+    const IoResult result = io.write({&piece, 1});
+    if (result.status == IoStatus::kReset) {
+      return result;
+    }
+    if (result.bytes == 0) {
+      return {IoStatus::kMore};
+    }
+    text.erase(0, result.bytes);
+  }
+  return {IoStatus::kOk};
+}
+
 // Whoever opens asks for writable readiness until it is done, so a full socket calls again.
 IoResult PreambleIo::open() {
   if (!below_open_) {
@@ -12,19 +27,11 @@ IoResult PreambleIo::open() {
     }
     below_open_ = true;
   }
-  while (!preamble_.empty()) {
-    const iovec piece = {preamble_.data(), preamble_.size()};
-    const IoResult result = below_->write({&piece, 1});
-    if (result.status == IoStatus::kReset) {
-      return result;
-    }
-    if (result.bytes == 0) {
-      return {IoStatus::kMore};
-    }
-    preamble_.erase(0, result.bytes);
+  const IoResult result = writeText(*below_, preamble_);
+  if (result.status == IoStatus::kOk) {
+    preamble_.shrink_to_fit();
   }
-  preamble_.shrink_to_fit();
-  return {IoStatus::kOk};
+  return result;
 }
 
 } // namespace culvert::net

@@ -8,6 +8,10 @@
 
 namespace culvert::net {
 
+// Writes `text` and takes off it what is out: kOk when all is, kMore when the rest has to wait for
+// writable readiness, kReset when the transport is beyond use. Threads: the transport's.
+IoResult writeText(Io& io, std::string& text);
+
 // A transport whose first bytes are written before it counts as open: a PROXY header.
 // Threads: the loop's. Lifetime: owned by its connection, or by the transport above it.
 class PreambleIo final : public Io {

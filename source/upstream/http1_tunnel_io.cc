@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "source/net/preamble_io.h"
 
 namespace culvert::upstream {
 namespace {
@@ -91,21 +92,14 @@ IoResult Http1TunnelIo::open() {
 }
 
 IoResult Http1TunnelIo::ask() {
-  while (!text_.empty()) {
-    const iovec piece = {text_.data(), text_.size()};
-    const IoResult result = below_->write({&piece, 1});
-    if (result.status == IoStatus::kReset) {
-      return result;
-    }
-    if (result.bytes == 0) {
-      return {IoStatus::kMore};
-    }
-    text_.erase(0, result.bytes);
+  const IoResult result = net::writeText(*below_, text_);
+  if (result.status != IoStatus::kOk) {
+    return result;
   }
   state_ = State::kAnswer;
   below_->setWrite(false);
   below_->setRead(FdEvents::ReadInterest::kData);
-  return {IoStatus::kOk};
+  return result;
 }
 
 IoResult Http1TunnelIo::readAnswer() {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which fields of clusters and their endpoints this proxy honours: envoy-compat section A.5 as
 // data.
-#include "source/config/internal/cluster_support.h"
+#include "source/config/internal/support_rows.h"
 
 namespace culvert::config {
 namespace {
 
-constexpr Support kHonoured = Support::kHonoured, kIgnored = Support::kIgnored,
-                  kNotYet = Support::kNotYet, kRefused = Support::kRefused;
+using namespace support_rows;
 
 constexpr absl::string_view kCluster = "envoy.config.cluster.v3.Cluster";
 constexpr absl::string_view kCommonLb = "envoy.config.cluster.v3.Cluster.CommonLbConfig";
@@ -46,9 +45,6 @@ constexpr absl::string_view kTls = "transport sockets chosen by the host";
 constexpr absl::string_view kZones = "balancing by zone";
 constexpr absl::string_view kBoundedLoad = "hash balancing with bounded loads";
 constexpr absl::string_view kSubsets = "this way to make subsets";
-constexpr absl::string_view kResolver = "names are resolved by the resolver that is built in";
-constexpr absl::string_view kHttp = "it is about HTTP";
-constexpr absl::string_view kTuning = "it only tunes Envoy's own machinery";
 
 constexpr FieldSupport kClusterFields[] = {
     {kCluster, kHonoured,

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "source/config/internal/http_support.h"
+#include "source/config/internal/support_rows.h"
 
 namespace culvert::config {
 namespace {
 
-constexpr Support kHonoured = Support::kHonoured, kIgnored = Support::kIgnored,
-                  kNotYet = Support::kNotYet, kRefused = Support::kRefused;
+using namespace support_rows;
 
 constexpr absl::string_view kManager =
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";

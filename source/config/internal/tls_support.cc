@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "source/config/internal/tls_support.h"
+#include "source/config/internal/support_rows.h"
 
 namespace culvert::config {
 namespace {
 
-constexpr Support kHonoured = Support::kHonoured, kIgnored = Support::kIgnored,
-                  kNotYet = Support::kNotYet, kRefused = Support::kRefused;
+using namespace support_rows;
 
 constexpr absl::string_view kDownstreamTls =
     "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
@@ -23,8 +22,6 @@ constexpr absl::string_view kCombined = "envoy.extensions.transport_sockets.tls.
                                         "CommonTlsContext.CombinedCertificateValidationContext";
 constexpr absl::string_view kSecret = "envoy.extensions.transport_sockets.tls.v3.Secret";
 constexpr absl::string_view kTicketKeys = "each process makes ticket keys of its own";
-constexpr absl::string_view kStapling = "no OCSP responses are stapled";
-constexpr absl::string_view kOtherNames = "names of other types are not compared";
 
 constexpr FieldSupport kFields[] = {
     {kDownstreamTls, kHonoured,
