@@ -36,6 +36,9 @@ void FdEvents::setRead(ReadInterest interest) {
 }
 
 void FdEvents::setWrite(bool wanted) {
+  if (!wanted) {
+    activated_ &= static_cast<uint8_t>(~kWritable);
+  }
   if (wanted == (write_ != nullptr)) {
     return;
   }
@@ -75,7 +78,11 @@ void FdEvents::activate(uint32_t readiness) {
   loop_.runNext(*this);
 }
 
-void FdEvents::onReady() { callback_(std::exchange(activated_, uint8_t{0})); }
+void FdEvents::onReady() {
+  if (activated_ != 0) {
+    callback_(std::exchange(activated_, uint8_t{0}));
+  }
+}
 
 void FdEvents::onEvent(int, short what, void* object) {
   auto* const self = static_cast<FdEvents*>(object);

@@ -41,7 +41,8 @@ public:
   void setWrite(bool wanted);
   ReadInterest readInterest() const { return read_interest_; }
 
-  // Calls back in the next turn as if the descriptor had become ready.
+  // Calls back in the next turn as if the descriptor had become ready; setWrite(false) takes
+  // kWritable back.
   void activate(uint32_t readiness);
 
 private:

@@ -22,6 +22,22 @@ SocketIo::SocketIo(event::Loop& loop, Fd fd, bool connecting)
 
 SocketIo::~SocketIo() = default;
 
+void SocketIo::setWrite(bool wanted) {
+  // A peer on this machine has answered by now: the kernel need not be asked to tell.
+  if (wanted && connecting_ && connected()) {
+    connecting_ = false;
+    events_.activate(event::kWritable);
+    return;
+  }
+  events_.setWrite(wanted);
+}
+
+bool SocketIo::connected() const {
+  sockaddr_storage peer;
+  socklen_t length = sizeof(peer);
+  return ::getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length) == 0;
+}
+
 IoResult SocketIo::open() {
   if (!connecting_) {
     return {IoStatus::kOk};

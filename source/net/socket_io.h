@@ -19,7 +19,7 @@ public:
 
   void setReadyCallback(ReadyCallback callback) override { events_.setCallback(callback); }
   void setRead(event::FdEvents::ReadInterest interest) override { events_.setRead(interest); }
-  void setWrite(bool wanted) override { events_.setWrite(wanted); }
+  void setWrite(bool wanted) override;
   void activate(uint32_t readiness) override { events_.activate(readiness); }
   IoResult open() override;
   IoResult read(absl::Span<char> into) override;
@@ -34,6 +34,7 @@ public:
   bool peerEnded() const override;
 
 private:
+  bool connected() const;
   IoResult receive(absl::Span<char> into, int flags);
 
   Fd fd_;
