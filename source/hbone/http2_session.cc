@@ -230,12 +230,16 @@ void Http2Session::leave(Http2StreamIo& stream, bool reset) {
   stream.live_ = false;
   nghttp2_session* const session = session_.get();
   nghttp2_session_set_stream_user_data(session, stream.id_, nullptr);
-  const bool answered = bodies_.contains(stream.id_);
+  const auto answer = answers_.find(stream.id_);
+  const bool answered = answer != answers_.end();
+  if (answered) {
+    answer->second.unwanted_code = stream.reset_as_;
+  }
   if (!answered && (reset || unread || stream.opening_ || !stream.carries_)) {
     submitReset(stream.id_, resetCodeOf(stream, reset));
   } else if (nghttp2_session_get_stream_local_close(session, stream.id_) == 1) {
     if (!stream.ended_) {
-      submitReset(stream.id_, unwantedCode());
+      submitReset(stream.id_, unwantedCode(stream.id_));
     }
   } else {
     nghttp2_session_resume_data(session, stream.id_);
@@ -255,9 +259,13 @@ uint32_t Http2Session::resetCodeOf(const Http2StreamIo& stream, bool reset) cons
 }
 
 // How a peer hears that the rest of what it says is not wanted: from a server that has answered,
-// by NO_ERROR (RFC 9113, section 8.1).
-uint32_t Http2Session::unwantedCode() const {
-  return role_ == Http2Role::kServer ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL;
+// by NO_ERROR (RFC 9113, section 8.1) where there is nothing else to say.
+uint32_t Http2Session::unwantedCode(int32_t id) const {
+  if (role_ == Http2Role::kClient) {
+    return NGHTTP2_CANCEL;
+  }
+  const auto answer = answers_.find(id);
+  return answer == answers_.end() ? NGHTTP2_NO_ERROR : answer->second.unwanted_code;
 }
 
 void Http2Session::submitResponse(Http2StreamIo& stream, uint32_t status, const Http2Fields& fields,
@@ -271,7 +279,7 @@ void Http2Session::submitResponse(Http2StreamIo& stream, uint32_t status, const 
   nghttp2_submit_response(session_.get(), stream.id_, lines.data(), lines.size(),
                           headers_only ? nullptr : &provider);
   if (body.has_value()) {
-    bodies_.emplace(stream.id_, *std::move(body));
+    answers_.emplace(stream.id_, Answer{*std::move(body), NGHTTP2_NO_ERROR});
   }
   schedule();
 }

@@ -98,6 +98,11 @@ private:
     size_t left = 0;
     size_t sent = 0;
   };
+  // One that ends its stream.
+  struct Answer {
+    std::string body;           // What of it was not sent yet.
+    uint32_t unwanted_code = 0; // What a peer is told then that has not ended.
+  };
   // What the peer costs us without need, see Http2Callbacks::onFrame.
   struct Floods {
     uint64_t streams = 0;
@@ -127,7 +132,7 @@ private:
   void release(size_t bytes);
   void submitReset(int32_t id, uint32_t code);
   uint32_t resetCodeOf(const Http2StreamIo& stream, bool reset) const;
-  uint32_t unwantedCode() const;
+  uint32_t unwantedCode(int32_t id) const;
   void dropStreams();
   void onKeepAlive();
   void onPong();
@@ -143,7 +148,7 @@ private:
   std::unique_ptr<nghttp2_session, Close> session_;
   base::IntrusiveList<Http2StreamIo> streams_;
   base::IntrusiveList<Http2StreamIo, BlockedStreams> blocked_; // By the sink.
-  absl::flat_hash_map<int32_t, std::string> bodies_;           // Of answers without a stream.
+  absl::flat_hash_map<int32_t, Answer> answers_;               // Of those without a stream.
   Http2Headers incoming_;                                      // Headers that are not complete yet.
   size_t incoming_bytes_ = 0;
   std::string output_;

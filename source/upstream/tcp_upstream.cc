@@ -2,6 +2,7 @@
 #include "source/upstream/tcp_upstream.h"
 
 #include <chrono>
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -168,6 +169,11 @@ void TcpUpstream::onSpliced(size_t bytes) {
   if (handler_ != nullptr) {
     handler_->onUpstreamSpliced(bytes);
   }
+}
+
+void TcpUpstream::countAnswer(bool success) {
+  HostState& state = host_->state();
+  (success ? state.rq_success : state.rq_error).fetch_add(1, std::memory_order_relaxed);
 }
 
 void TcpUpstream::pauseReading() {

@@ -48,6 +48,7 @@ public:
   }
   std::string failureReason() override;
   std::unique_ptr<HttpFields> tunnelAnswer() override;
+  void countAnswer(bool success) override;
   void pauseReading() override;
   void resumeReading() override;
   void flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,

@@ -66,6 +66,8 @@ public:
   virtual std::string failureReason() = 0;
   // The headers that the host answered a TunnelRequest with, `:status` first. Null: none came.
   virtual std::unique_ptr<HttpFields> tunnelAnswer() = 0;
+  // Counts what a request of HTTP came to that the attempt was for, in the host's figures.
+  virtual void countAnswer(bool success) = 0;
   // Stops and restarts reading from the host, counted as the cluster's flow control.
   virtual void pauseReading() = 0;
   virtual void resumeReading() = 0;

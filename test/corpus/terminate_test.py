@@ -44,6 +44,11 @@ class Terminate(TlsCase):
     def http(self, **values):
         self.proxy.wait_stats({"http.terminate." + name: value for name, value in values.items()})
 
+    def of_hosts(self, key):
+        """The sum of a figure of all hosts."""
+        return sum(int(value) for (_, host, name), value in self.proxy.clusters().items()
+                   if host and name == key)
+
     def logged(self, count=1, **values):
         log = self.log(count)
         self.assertEqual({key: log[key] for key in values}, values)
@@ -81,6 +86,7 @@ class Streams(Terminate):
                   downstream_cx_upgrades_total=1, downstream_cx_upgrades_active=0)
         self.expect(backend={"upstream_cx_total": 1, "upstream_cx_active": 0,
                              "upstream_cx_rx_bytes_total": 4, "upstream_cx_tx_bytes_total": 2})
+        self.assertEqual((self.of_hosts("rq_success"), self.of_hosts("rq_error")), (1, 0))
 
     def test_bytes_may_come_before_the_answer(self):
         client = self.client()
@@ -153,7 +159,7 @@ class Streams(Terminate):
         self.http(downstream_cx_destroy_remote=1, downstream_cx_destroy_remote_active_rq=1,
                   downstream_cx_active=0, downstream_rq_active=0)
 
-    def refused(self, fields, status, body, more=()):
+    def refused(self, fields, status, body, more=(), code=NO_ERROR):
         client = self.client()
         stream = client.connect("a:1", fields)
         client.wait_end(stream)
@@ -162,10 +168,12 @@ class Streams(Terminate):
         wanted = [":status"] + list(more)
         wanted += ["content-length", "content-type"] if body else []
         self.assertEqual([name for name, _ in stream.fields], wanted + ["date", "server"])
-        client.wait_reset(stream)  # No more is wanted.
+        self.assertEqual(client.wait_reset(stream), code)  # No more is wanted.
 
     def test_host_that_refuses(self):
-        self.refused([("to", "dead")], "503", REASON + b"remote connection failure")
+        self.refused([("to", "dead")], "503", REASON + b"remote connection failure",
+                     code=CONNECT_ERROR)
+        self.assertEqual((self.of_hosts("rq_success"), self.of_hosts("rq_error")), (0, 1))
         self.logged(code=503, flags="UF", cluster="dead", details="upstream_reset_before_response_"
                     "started{remote_connection_failure|delayed_connect_error:_Connection_refused}")
         self.http(downstream_rq_5xx=1, downstream_rq_response_before_rq_complete=1)
@@ -234,7 +242,7 @@ class Hostile(Terminate):
 
     def test_long_headers(self):
         client = self.client()
-        blocks = http2.encode([(":method", "CONNECT"), (":authority", "a")] +
+        blocks = http2.block([(":method", "CONNECT"), (":authority", "a")] +
                               [("x%d" % i, "y" * 8000) for i in range(9)])
         client.send_raw(http2.frame(http2.HEADERS, 0, 1, blocks[:16000]))
         for at in range(16000, len(blocks), 16000):
@@ -278,12 +286,7 @@ class Limits(Terminate):
     """Times and numbers."""
 
     def served(self, *edits):
-        def edit(text):
-            for before, after in edits:
-                self.assertIn(before, text)
-                text = text.replace(before, after)
-            return text
-        self.serve(self.FILE, edit)
+        self.serve(self.FILE, self.edited(*edits))
 
     def test_idle_streams(self):
         self.served(("          codec_type: AUTO\n",

@@ -26,8 +26,10 @@ public:
 
   // Answers; bytes may flow.
   virtual void accept(const hbone::Http2Fields& fields) = 0;
-  // Answers, and that is all there is to say. It is closed then.
-  virtual void refuse(uint32_t status, const hbone::Http2Fields& fields, std::string body) = 0;
+  // Answers, and that is all there is to say; `host_failed`: because there is no way to the host.
+  // It is closed then.
+  virtual void refuse(uint32_t status, const hbone::Http2Fields& fields, std::string body,
+                      bool host_failed) = 0;
 
   virtual void write(net::Buffer& data, bool end) = 0;
   virtual void pauseReading() = 0;

@@ -60,7 +60,8 @@ void Http1Client::accept(const hbone::Http2Fields& fields) {
 }
 
 // Envoy keeps a connection whose request was no CONNECT; here it has had its say.
-void Http1Client::refuse(uint32_t status, const hbone::Http2Fields& fields, std::string body) {
+void Http1Client::refuse(uint32_t status, const hbone::Http2Fields& fields, std::string body,
+                         bool) {
   hbone::Http2Fields all = fields;
   if (body.empty()) {
     all.emplace_back("content-length", "0");

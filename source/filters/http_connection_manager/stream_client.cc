@@ -8,7 +8,9 @@
 namespace culvert::http_connection_manager {
 namespace {
 
-constexpr uint32_t kInternalError = 2; // RFC 9113, section 7.
+// RFC 9113, section 7.
+constexpr uint32_t kInternalError = 2;
+constexpr uint32_t kConnectError = 10;
 
 } // namespace
 
@@ -23,7 +25,11 @@ void StreamClient::attach(Tunnel& tunnel) {
   connection_.watchPeer();
 }
 
-void StreamClient::refuse(uint32_t status, const hbone::Http2Fields& fields, std::string body) {
+void StreamClient::refuse(uint32_t status, const hbone::Http2Fields& fields, std::string body,
+                          bool host_failed) {
+  if (host_failed) {
+    stream_.resetAs(kConnectError);
+  }
   stream_.respondAndEnd(status, fields, std::move(body));
   close(net::CloseMode::kNow);
 }

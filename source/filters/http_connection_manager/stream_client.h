@@ -18,7 +18,8 @@ public:
   void attach(Tunnel& tunnel) override;
   bool ended() const override { return stream_.ended(); }
   void accept(const hbone::Http2Fields& fields) override { stream_.respond(200, fields); }
-  void refuse(uint32_t status, const hbone::Http2Fields& fields, std::string body) override;
+  void refuse(uint32_t status, const hbone::Http2Fields& fields, std::string body,
+              bool host_failed) override;
   void write(net::Buffer& data, bool end) override { connection_.write(data, end); }
   void pauseReading() override { connection_.pauseReading(); }
   void resumeReading() override { connection_.resumeReading(); }

@@ -4,9 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "source/base/log.h"
+#include "source/event/http_server.h"
 
 namespace culvert::http_connection_manager {
 namespace {
@@ -35,10 +34,6 @@ absl::string_view reasonOf(ConnectFailure failure) {
   default:
     return "remote connection failure";
   }
-}
-
-std::string httpDate(base::WallTime now) {
-  return absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", absl::FromChrono(now), absl::UTCTimeZone());
 }
 
 } // namespace
@@ -135,13 +130,14 @@ void Tunnel::onUpstreamFailed(ConnectFailure failure) {
   info_.upstream->failure_reason = upstream_->connection().io().failureReason();
   LOG_CONNECTION(debug, filter, info_.id, "attempt to reach %s failed: %s",
                  info_.upstream->host->address.toString(), info_.upstream->failure_reason);
+  upstream_->countAnswer(false);
   loop_.deferDelete(std::move(upstream_));
   fail(failure);
 }
 
 // In Envoy's order.
 net::RequestInfo::Fields Tunnel::standardFields() const {
-  net::RequestInfo::Fields fields = {{"date", httpDate(loop_.clock().wallNow())}};
+  net::RequestInfo::Fields fields = {{"date", event::httpDate(loop_.clock().wallNow())}};
   if (!config_.server_name.empty()) {
     fields.emplace_back("server", config_.server_name);
   }
@@ -166,7 +162,8 @@ void Tunnel::refuse(uint32_t status, uint32_t flags, std::string details, std::s
   countAnswer(status);
   info_.request->response_headers = fields;
   state_ = State::kClosing;
-  client_->refuse(status, fields, std::move(body)); // It may be over now.
+  const bool host_failed = (flags & net::kUpstreamConnectionFailure) != 0;
+  client_->refuse(status, fields, std::move(body), host_failed); // It may be over now.
 }
 
 void Tunnel::accept() {
@@ -207,6 +204,7 @@ void Tunnel::onUpstreamConnected() {
   info.tls = transport.io().tlsInfo();
   info.local = transport.io().localAddress();
   state_ = State::kOpen;
+  upstream_->countAnswer(true);
   accept();
   transport.resumeReading(); // Both undo the pause that a connection begins with.
   client_->resumeReading();

@@ -241,7 +241,7 @@ int Http2Callbacks::onFrameSent(nghttp2_session* session, const nghttp2_frame* f
   // We said all, and nobody listens any more.
   if (ends(*frame) && streamOf(session, id) == nullptr &&
       nghttp2_session_get_stream_remote_close(session, id) == 0) {
-    owner.submitReset(id, owner.unwantedCode());
+    owner.submitReset(id, owner.unwantedCode(id));
   }
   return 0;
 }
@@ -250,7 +250,7 @@ int Http2Callbacks::onStreamClose(nghttp2_session* session, int32_t id, uint32_t
   Http2Session& owner = self(data);
   owner.streams_count_--;
   owner.stats_.streams_active.sub();
-  owner.bodies_.erase(id);
+  owner.answers_.erase(id);
   owner.room_changed_ = true;
   Http2StreamIo* const stream = streamOf(session, id);
   if (stream == nullptr) {
@@ -283,7 +283,7 @@ ssize_t Http2Callbacks::readStaged(nghttp2_session* session, int32_t id, uint8_t
 
 ssize_t Http2Callbacks::readBody(nghttp2_session*, int32_t id, uint8_t* buffer, size_t size,
                                  uint32_t* flags, nghttp2_data_source*, void* data) {
-  std::string& body = self(data).bodies_[id];
+  std::string& body = self(data).answers_[id].body;
   const size_t some = std::min(size, body.size());
   std::copy_n(body.data(), some, buffer);
   body.erase(0, some);
