@@ -72,6 +72,15 @@ class CorpusCase(unittest.TestCase):
             file.write(text)
         return path
 
+    def edited(self, *edits):
+        """An edit that replaces each (before, after) of edits; before must be there."""
+        def edit(text):
+            for before, after in edits:
+                self.assertIn(before, text)
+                text = text.replace(before, after)
+            return text
+        return edit
+
     def serve(self, name, edit=None, flags=()):
         """Starts the proxy on a corpus file and waits until it is live."""
         path = self.config(name, edit)

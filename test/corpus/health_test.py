@@ -3,11 +3,11 @@
 
 import collections
 import json
-import struct
 
 import corpus_case
 from corpus_case import CorpusCase
 from lab import proxy
+from lab.http2 import frame
 from lab.wait import until
 
 OFTEN = "interval: 0.1s, no_traffic_interval: 0.1s"
@@ -335,11 +335,6 @@ class Http(WithHttp):
         self.assertEqual(mine["health_checker_type"], "HTTP")
         self.assertEqual(mine["health_check_failure_event"], {
             "failure_type": "ACTIVE", "first_check": True, "http_status_code": 503})
-
-
-def frame(kind, flags, stream, payload=b""):
-    """Of HTTP/2 (RFC 9113)."""
-    return struct.pack("!IBBI", len(payload), kind, flags, stream)[1:] + payload
 
 
 def frames(data):

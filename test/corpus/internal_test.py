@@ -179,12 +179,7 @@ class Passing(Internal):
     FILE = "internal/passing.yaml"
 
     def served(self, *edits):
-        def edit(text):
-            for before, after in edits:
-                self.assertIn(before, text)
-                text = text.replace(before, after)
-            return text
-        self.serve(self.FILE, edit)
+        self.serve(self.FILE, self.edited(*edits))
         self.say_hi()
         return self.log()
 

@@ -20,9 +20,7 @@ class Outlier(CorpusCase):
 
     def serve_edited(self, *changes, events=False):
         def edit(text):
-            for old, new in changes:
-                self.assertIn(old, text)
-                text = text.replace(old, new)
+            text = self.edited(*changes)(text)
             if events:
                 text += "cluster_manager: {outlier_detection: {event_log_path: /tmp/events}}\n"
             return text

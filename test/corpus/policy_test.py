@@ -386,13 +386,9 @@ class SetFilterState(CorpusCase):
     KEY = "object_key: envoy.tcp_proxy.cluster"
 
     def serve_picker(self, *replacements):
-        def edit(text):
-            for old, new in replacements:
-                self.assertIn(old, text)
-                text = text.replace(old, new)
-            return with_logs(text, self.FORMAT)
-
-        self.serve("valid/47-set-filter-state-cluster.yaml", edit)
+        edit = self.edited(*replacements)
+        self.serve("valid/47-set-filter-state-cluster.yaml",
+                   lambda text: with_logs(edit(text), self.FORMAT))
 
     def test_address_picks_the_cluster(self):
         self.backends("AB")

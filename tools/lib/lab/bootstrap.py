@@ -55,6 +55,7 @@ class Endpoint(NamedTuple):
     address: str
     port: int
     tls: bool = False  # whether the proxy speaks TLS to it
+    tunnels: bool = False  # whether it is asked for tunnels by HTTP/2 CONNECT
 
 
 class Layout:
@@ -100,11 +101,14 @@ class Layout:
                 self.log_paths.append(path)
 
     def _cluster(self, cluster):
-        tls = "UpstreamTlsContext" in json.dumps(cluster)
+        text = json.dumps(cluster)
+        kind = ("UpstreamTlsContext" in text, "http2_protocol_options" in text)
+        if override := cluster.get("original_dst_lb_config", {}).get("upstream_port_override"):
+            self.endpoints.append(Endpoint(cluster["name"], "127.0.0.1", override, *kind))
         for group in cluster.get("load_assignment", {}).get("endpoints", []):
             for entry in group.get("lb_endpoints", []):
                 if where := _where(entry.get("endpoint", {}).get("address", {})):
-                    self.endpoints.append(Endpoint(cluster["name"], *where, tls))
+                    self.endpoints.append(Endpoint(cluster["name"], *where, *kind))
 
     def moved_to(self, folder):
         """The same layout for a run whose paths lie in another folder."""

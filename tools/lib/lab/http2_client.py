@@ -4,75 +4,14 @@
 Headers are decoded by libnghttp2, which the proxy is linked with.
 """
 
-import ctypes
 import socket
 import struct
 import time
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
-ACK = END_STREAM = 1
-END_HEADERS = 4
+from lab.http2 import (ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE,
+                       RST_STREAM, SETTINGS, WINDOW_UPDATE, Inflater, block, frame)
+
 INITIAL_WINDOW_SIZE = 4
-
-
-def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def _integer(value, bits):
-    """An integer behind the first bits of a byte (RFC 7541, section 5.1)."""
-    limit = (1 << bits) - 1
-    if value < limit:
-        return bytes([value])
-    out, value = bytearray([limit]), value - limit
-    while value >= 128:
-        out.append(value % 128 + 128)
-        value //= 128
-    return bytes(out + bytes([value]))
-
-
-def encode(fields):
-    """Literals without indexing, nothing compressed."""
-    out = b""
-    for name, value in fields:
-        for index, text in enumerate((name, value)):
-            text = text.encode()
-            out += (b"\0" if index == 0 else b"") + _integer(len(text), 7) + text
-    return out
-
-
-class _Field(ctypes.Structure):
-    _fields_ = [("name", ctypes.POINTER(ctypes.c_char)), ("value", ctypes.POINTER(ctypes.c_char)),
-                ("name_size", ctypes.c_size_t), ("value_size", ctypes.c_size_t),
-                ("flags", ctypes.c_uint8)]
-
-
-class _Decoder:
-    def __init__(self):
-        self._lib = ctypes.CDLL("libnghttp2.so.14")
-        self._lib.nghttp2_hd_inflate_hd2.restype = ctypes.c_ssize_t
-        self._lib.nghttp2_hd_inflate_hd2.argtypes = [
-            ctypes.c_void_p, ctypes.POINTER(_Field), ctypes.POINTER(ctypes.c_int), ctypes.c_char_p,
-            ctypes.c_size_t, ctypes.c_int]
-        self._inflater = ctypes.c_void_p()
-        self._lib.nghttp2_hd_inflate_new(ctypes.byref(self._inflater))
-
-    def decode(self, block):
-        fields = []
-        while True:
-            field, flags = _Field(), ctypes.c_int()
-            used = self._lib.nghttp2_hd_inflate_hd2(
-                self._inflater, ctypes.byref(field), ctypes.byref(flags), block, len(block), 1)
-            if used < 0:
-                raise ValueError("headers that cannot be decoded")
-            block = block[used:]
-            if flags.value & 2:
-                fields.append((field.name[:field.name_size].decode(),
-                               field.value[:field.value_size].decode()))
-            if flags.value & 1 or (not block and not flags.value & 2):
-                self._lib.nghttp2_hd_inflate_end_headers(self._inflater)
-                return fields
 
 
 class Stream:
@@ -102,7 +41,7 @@ class Http2:
         self._socket = connection
         self._timeout_s = timeout_s
         self._in = b""
-        self._decoder = _Decoder()
+        self._inflater = Inflater()
         self._next = 1
         self.streams = {}
         self.settings = {}
@@ -126,7 +65,7 @@ class Http2:
         self._next += 2
         self.streams[stream.number] = stream
         flags = END_HEADERS | (END_STREAM if end else 0)
-        self.send_raw(frame(HEADERS, flags, stream.number, encode(fields)))
+        self.send_raw(frame(HEADERS, flags, stream.number, block(fields)))
         return stream
 
     def connect(self, authority, fields=(), end=False):
@@ -193,7 +132,7 @@ class Http2:
             else:
                 stream.window += more
         elif kind == HEADERS:
-            fields = self._decoder.decode(payload)
+            fields = self._inflater.fields(payload)
             if stream is not None:
                 stream.fields += fields
         elif kind == DATA and stream is not None:

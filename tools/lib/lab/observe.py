@@ -13,6 +13,7 @@ from lab import bootstrap, figures, normalize, traffic
 from lab.backend import Backend
 from lab.ports import Ports, is_free
 from lab.proxy import Proxy, Refused
+from lab.tunnel_backend import TunnelBackend
 from lab.wait import until
 
 _LOOPBACK = re.compile(r"127\.|::1\Z|localhost\Z|/")
@@ -34,7 +35,9 @@ class Plan:
         self.notes = []
         self.moved = {}
         self._ports = None
+        asked = traffic.destinations(self.steps)
         named = [port for port in bootstrap.ports_in(self.text) if 0 < port <= 65535]
+        named += sorted({port for _, port in asked} - set(named))
         taken = [port for port in named if not is_free(port)]
         if taken and not move:
             self.notes.append("port %s is taken: other ports are used, the file's are shown"
@@ -45,6 +48,7 @@ class Plan:
         admin = bootstrap.admin_port(self.text)
         self.adds_admin = admin is None
         self.admin_port = self._ports.take() if admin is None else self.moved.get(admin, admin)
+        self.destinations = {(address, self.moved.get(port, port)) for address, port in asked}
 
     def write(self, folder):
         """The file as it is run, in the folder; the file itself if nothing has to change."""
@@ -69,6 +73,11 @@ class Plan:
             old = {str(new): str(old) for old, new in self.moved.items()}
             text = re.sub(r"(?<=[:_ ])(%s)\b" % "|".join(old), lambda m: old[m.group()], text)
         return text.replace(folder, "/tmp")
+
+    def moved_argument(self, step):
+        """A step's argument with the ports that are used."""
+        return re.sub(r"(?<=:)\d+\b", lambda port: str(self.moved.get(int(port[0]), port[0])),
+                      step.argument)
 
     def port_in_file(self, port):
         return next((old for old, new in self.moved.items() if new == port), port)
@@ -183,7 +192,8 @@ def _start_backends(plan, layout):
     """One backend for each loopback endpoint, named A, B, C... in the order of their ports."""
     served = {entry.port for entry in layout.listeners if entry.port}
     secure = {(entry.address, entry.port) for entry in layout.endpoints if entry.tls}
-    places = sorted({(entry.address, entry.port) for entry in layout.endpoints},
+    tunneled = {(entry.address, entry.port) for entry in layout.endpoints if entry.tunnels}
+    places = sorted({(entry.address, entry.port) for entry in layout.endpoints} | plan.destinations,
                     key=lambda place: (plan.port_in_file(place[1]), place[0]))
     names, backends = {}, {}
     for address, port in places:
@@ -198,7 +208,10 @@ def _start_backends(plan, layout):
         else:
             real = "127.0.0.1" if address == "localhost" else address
             tls = _tls_context(plan) if (address, port) in secure else None
-            backends[name] = Backend(name, port, real, tls=tls)
+            if (address, port) in tunneled:
+                backends[name] = TunnelBackend(name, port, tls)
+            else:
+                backends[name] = Backend(name, port, real, tls=tls)
     return names, backends
 
 
@@ -221,7 +234,8 @@ def _traffic(run, layout, chance, seen):
             address = listener.address.replace("0.0.0.0", "127.0.0.1")
             where = (address, listener.port) if listener.port else address
             source = step.source if listener.port and ":" not in listener.address else None
-            text = traffic.run(step._replace(source=source), where, run.proxy.paused)
+            step = step._replace(source=source, argument=run.plan.moved_argument(step))
+            text = traffic.run(step, where, run.proxy.paused)
             label = step.text
             if len(layout.listeners) > 1:
                 label += " to %s %s" % (listener.name, listener.address)
@@ -284,6 +298,9 @@ def _visits(plan, backends, chance, seen):
     for name, server in backends.items():
         label = chance.mask_names("'%s\\n" % name)[1:-2]
         groups.setdefault(label, []).extend(server.visits)
+        for request in sorted({visit.request for visit in server.visits
+                               if isinstance(server, TunnelBackend)}):
+            seen.add("backends", label + " is asked", plan.as_in_file(request, plan.path))
     for label, visits in groups.items():
         for visit in visits:
             try:

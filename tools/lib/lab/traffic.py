@@ -11,6 +11,8 @@ A script is steps joined by commas; a step is VERB[:ARGUMENT][@SOURCE][*COUNT]:
   reset[:TEXT]      sends TEXT, waits for the answer, leaves with RST
   tls[:OPTIONS]     says hello within TLS; OPTIONS, with ; between: sni=NAME, alpn=NAME,
                     max=1.2, cert=STEM for STEM.pem and STEM.key
+  connect[:OPTIONS] says hello in a tunnel that it asks for by HTTP/2 CONNECT to=HOST:PORT
+                    (127.0.0.1:11001), within TLS with the options of tls
 
 SOURCE is the address to connect from, as 127.0.0.2. TEXT may have \\r and \\n. Each step meets
 every listener.
@@ -24,6 +26,7 @@ import ssl
 import time
 from typing import NamedTuple
 
+from lab import http2_client
 from lab.client import Client
 
 DEFAULT = "hello,hasty,silent,bulk,hello@127.0.0.2,pair,reset"
@@ -31,6 +34,8 @@ DEFAULT = "hello,hasty,silent,bulk,hello@127.0.0.2,pair,reset"
 _ALSO = {
     "DownstreamTlsContext": "tls,tls:sni=echo.lab.test,tls:max=1.2,tls:alpn=h2,"
                             "tls:cert=certs/client,tls:cert=certs/foreign",
+    "connect_matcher": "connect:cert=certs/client;alpn=h2,connect:cert=certs/foreign;alpn=h2,"
+                       "connect:cert=certs/client;alpn=h2;to=127.0.0.1:11001",
     "listener.proxy_protocol": "hello:PROXY TCP4 192.0.2.7 192.0.2.8 1111 2222\\r\\nhi",
     "tls_inspector": "tls:sni=second.lab.test",
 }
@@ -69,6 +74,12 @@ def parse(script, folder=""):
                     folder)
         steps += [step] * int(match["count"] or 1)
     return steps
+
+
+def destinations(steps):
+    """Where the tunnels lead that the steps ask for: {(address, port)}."""
+    return {(address, int(port)) for step in steps
+            for address, port in re.findall(r"\bto=([\d.]+):(\d+)", step.argument)}
 
 
 def run(step, where, paused=contextlib.nullcontext):
@@ -200,23 +211,65 @@ def _tls_context(options, folder):
     return context
 
 
+def _options(step):
+    return dict(part.partition("=")[::2] for part in filter(None, step.argument.split(";")))
+
+
+class _NoHandshake(Exception):
+    pass
+
+
+def _secured(client, options, folder):
+    """Shakes hands, and says what came of it."""
+    context = _tls_context(options, folder)
+    try:
+        client.sock = context.wrap_socket(client.sock, server_hostname=options.get("sni"))
+    except (ssl.SSLError, ConnectionError) as problem:
+        reason = getattr(problem, "reason", None) or "connection reset"
+        raise _NoHandshake("no handshake: %s" % reason) from None
+    except TimeoutError:
+        raise _NoHandshake("no handshake in time") from None
+    about = [client.sock.version(), client.sock.selected_alpn_protocol(),
+             _name_of(client.sock.getpeercert(binary_form=True))]
+    return " ".join(filter(None, about))
+
+
 def _tls(step, where, paused):
-    options = dict(part.partition("=")[::2] for part in filter(None, step.argument.split(";")))
-    context = _tls_context(options, step.folder)
     with Client(where, step.source) as client:
         try:
-            client.sock = context.wrap_socket(client.sock, server_hostname=options.get("sni"))
-        except (ssl.SSLError, ConnectionError) as problem:
-            return "no handshake: %s" % (getattr(problem, "reason", None) or "connection reset")
-        except TimeoutError:
-            return "no handshake in time"
-        about = [client.sock.version(), client.sock.selected_alpn_protocol(),
-                 _name_of(client.sock.getpeercert(binary_form=True))]
-        client.send(b"hi")
+            about = _secured(client, _options(step), step.folder)
+        except _NoHandshake as problem:
+            return str(problem)
+        try:
+            client.send(b"hi")
+        except ssl.SSLError:  # What a reset shortly after the handshake is, if it was noticed so soon.
+            return "%s: %s; then RST" % (about, _say(b"", "RST"))
         _wait_for_answer(client)
         seen = _say(client.data, client.how)
         client.half_close()
-        return "%s: %s; then %s" % (" ".join(filter(None, about)), seen, client.end(_END_S).how)
+        return "%s: %s; then %s" % (about, seen, client.end(_END_S).how)
+
+
+def _connect(step, where, paused):
+    options = _options(step)
+    with Client(where, step.source) as client:
+        try:
+            about = _secured(client, options, step.folder)
+        except _NoHandshake as problem:
+            return str(problem)
+        peer = http2_client.Http2(client.sock, timeout_s=_END_S)
+        stream = peer.connect(options.get("to", "127.0.0.1:11001"))
+        try:
+            peer.wait(lambda: stream.status or stream.reset is not None, "answer")
+            if stream.status == "200":
+                peer.send(stream, b"hi", end=True)
+            peer.wait_end(stream)
+        except AssertionError as problem:
+            return "%s: %s" % (about, problem)
+        fields = ", ".join("%s: %s" % field for field in stream.fields
+                           if field[0] not in ("date", "server"))
+        end = "FIN" if stream.reset is None else "RST_STREAM %d" % stream.reset
+        return "%s: %s; %s" % (about, fields, _say(stream.data, end))
 
 
 def _name_of(certificate):
@@ -225,4 +278,4 @@ def _name_of(certificate):
 
 
 _VERBS = {"hello": _hello, "hasty": _hasty, "silent": _silent, "bulk": _bulk, "pair": _pair,
-          "reset": _reset, "tls": _tls}
+          "reset": _reset, "tls": _tls, "connect": _connect}
