@@ -123,6 +123,7 @@ struct UpstreamInfo {
   std::vector<std::shared_ptr<const HostDescription>> hosts_attempted;
   std::shared_ptr<const ClusterDescription> cluster; // Null while the cluster is not known.
   Address local;
+  std::unique_ptr<const Address> reached; // Of a host that has several addresses, once connected.
   uint64_t connection_id = 0;
   base::Instant connect_start;
   base::Instant connect_end;

@@ -63,6 +63,8 @@ public:
   // Why open() or the transport failed, for people and %…_TRANSPORT_FAILURE_REASON%.
   virtual std::string failureReason() const { return {}; }
   virtual Address localAddress() const = 0;
+  // Which of several addresses it is open to; null where there was only one to try.
+  virtual const Address* reached() const { return nullptr; }
   // What TLS knows of the peer; null where there is no TLS.
   virtual std::shared_ptr<const TlsInfo> tlsInfo() const { return nullptr; }
 };

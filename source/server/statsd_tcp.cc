@@ -42,7 +42,7 @@ private:
     if (cluster == nullptr) {
       return;
     }
-    auto attempt = cluster->connect(*this, upstream::LoadBalancerContext());
+    auto attempt = cluster->connect(*this, context_);
     if (auto* const made = std::get_if<std::unique_ptr<upstream::Upstream>>(&attempt)) {
       upstream_ = std::move(*made);
     }
@@ -75,6 +75,7 @@ private:
   event::Loop& main_;
   upstream::ThreadClusters& clusters_;
   const std::string cluster_;
+  const upstream::LoadBalancerContext context_;
   net::Buffer pending_;
   std::unique_ptr<upstream::Upstream> upstream_;
   bool connected_ = false;

@@ -15,11 +15,23 @@ namespace {
 
 constexpr absl::string_view kPanicThresholdKey = "upstream.healthy_panic_threshold";
 
-std::vector<HostSpec> specsOf(const std::vector<LocalityConfig>& localities) {
+// All of a host that has several.
+std::vector<net::Address> addressesOf(const EndpointConfig& endpoint, const AddressOrder& order) {
+  if (endpoint.more_addresses.empty()) {
+    return {};
+  }
+  std::vector<net::Address> all = {endpoint.address};
+  all.insert(all.end(), endpoint.more_addresses.begin(), endpoint.more_addresses.end());
+  return inOrder(all, order);
+}
+
+std::vector<HostSpec> specsOf(const std::vector<LocalityConfig>& localities,
+                              const AddressOrder& order) {
   std::vector<HostSpec> specs;
   for (const LocalityConfig& locality : localities) {
     for (const EndpointConfig& endpoint : locality.endpoints) {
-      specs.push_back({&locality, &endpoint, endpoint.address});
+      specs.push_back(
+          {&locality, &endpoint, endpoint.address, false, addressesOf(endpoint, order)});
     }
   }
   return specs;
@@ -31,7 +43,7 @@ public:
   explicit StaticHosts(HostSourceContext& context) : context_(context) {}
 
   void start() override {
-    context_.setHosts(specsOf(context_.config().endpoints));
+    context_.setHosts(specsOf(context_.config().endpoints, context_.config().address_order));
     context_.setInitialized();
   }
 
@@ -72,7 +84,8 @@ public:
       return nullptr;
     }
     for (HostPtr& host : it->second) {
-      if (host != nullptr && host->sameAs(*spec.endpoint, *spec.locality, spec.address)) {
+      if (host != nullptr && host->addresses() == spec.addresses &&
+          host->sameAs(*spec.endpoint, *spec.locality, spec.address)) {
         return std::exchange(host, nullptr);
       }
     }
@@ -250,10 +263,11 @@ HostPtr Cluster::keepHost(const HostSpec& spec, Index& old, bool& changed) {
   if (host == nullptr) {
     return nullptr;
   }
-  if (!(host->address() == spec.address)) {
+  if (!(host->address() == spec.address) || host->addresses() != spec.addresses) {
     changed = true;
     host->retire();
     host = std::make_shared<Host>(*host, spec.address);
+    host->setAddresses(spec.addresses);
   }
   changed = host->update(*spec.endpoint) || changed;
   host->setFlag(kPendingDynamicRemoval, false);
@@ -263,6 +277,7 @@ HostPtr Cluster::keepHost(const HostSpec& spec, Index& old, bool& changed) {
 HostPtr Cluster::makeHost(const HostSpec& spec) {
   auto host = std::make_shared<Host>(*spec.endpoint, *spec.locality, spec.address,
                                      info_->config.statName());
+  host->setAddresses(spec.addresses);
   if (checker_ != nullptr && host->isChecked()) { // Until the first check.
     host->setFlag(kFailedActiveHc, true);
     host->setFlag(kPendingActiveHc, info_->config.ignore_new_hosts_until_first_hc);
@@ -322,7 +337,7 @@ bool Cluster::setAssignment(const Assignment& assignment) {
   locality_weights_ = std::move(weights);
   overprovisioning_percent_ = assignment.overprovisioning_percent;
   weighted_priority_health_ = assignment.weighted_priority_health;
-  if (setHosts(specsOf(assignment.endpoints))) {
+  if (setHosts(specsOf(assignment.endpoints, info_->config.address_order))) {
     return true;
   }
   if (!same) {

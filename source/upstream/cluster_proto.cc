@@ -26,6 +26,7 @@ namespace {
 namespace core = envoy::config::core::v3;
 using envoy::config::cluster::v3::CircuitBreakers;
 using envoy::config::cluster::v3::Cluster;
+using ConnectionOptions = envoy::config::cluster::v3::UpstreamConnectionOptions;
 using google::protobuf::Message;
 using registry::Category;
 
@@ -91,6 +92,30 @@ absl::Status parseConnect(const Cluster& proto, const ClusterProtoContext& conte
   const core::BindConfig* const bind =
       proto.has_upstream_bind_config() ? &proto.upstream_bind_config() : context.default_bind;
   return bind == nullptr ? absl::OkStatus() : parseBind(*bind, options);
+}
+
+AddressOrder parseOrder(const ConnectionOptions::HappyEyeballsConfig& proto) {
+  AddressOrder order;
+  switch (proto.first_address_family_version()) {
+  case ConnectionOptions::V4:
+    order.first = net::Address::Kind::kIpv4;
+    break;
+  case ConnectionOptions::V6:
+    order.first = net::Address::Kind::kIpv6;
+    break;
+  case ConnectionOptions::PIPE:
+    order.first = net::Address::Kind::kPipe;
+    break;
+  case ConnectionOptions::INTERNAL:
+    order.first = net::Address::Kind::kInternal;
+    break;
+  default:
+    break;
+  }
+  if (proto.has_first_address_family_count()) {
+    order.first_count = proto.first_address_family_count().value();
+  }
+  return order;
 }
 
 BreakerThresholds parseThresholds(const CircuitBreakers::Thresholds& proto) {
@@ -236,6 +261,7 @@ void parsePlain(const Cluster& proto, ClusterConfig& config) {
   config.metadata = access_log::toMetadata(proto.metadata());
   config.source = std::make_shared<Cluster>(proto);
   config.breakers = parseBreakers(proto.circuit_breakers());
+  config.address_order = parseOrder(proto.upstream_connection_options().happy_eyeballs_config());
   if (proto.has_connect_timeout()) {
     config.connect_timeout = base::toDuration(proto.connect_timeout());
   }

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "absl/strings/str_cat.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
 #include "envoy/extensions/load_balancing_policies/least_request/v3/least_request.pb.h"
@@ -207,6 +208,30 @@ TEST_F(ClusterProtoTest, SaysWhichPoliciesItHas) {
   EXPECT_EQ(error("load_balancing_policy { policies { typed_extension_config { name: 'x' } } }"),
             "load_balancing_policy.policies: cluster: didn't find a registered load balancer "
             "factory implementation for cluster: 'c' with names from [x]");
+}
+
+TEST_F(ClusterProtoTest, AHostMayHaveSeveralAddresses) {
+  const auto text = [](const std::string& type, const std::string& more) {
+    return absl::StrCat(type,
+                        " upstream_connection_options { happy_eyeballs_config { "
+                        "first_address_family_version: V6 first_address_family_count { value: 2 } "
+                        "} } load_assignment { endpoints { lb_endpoints { endpoint { address { "
+                        "socket_address { address: '127.0.0.1' port_value: 80 } } "
+                        "additional_addresses { address { socket_address { address: '",
+                        more, "' port_value: 81 } } } } } } }");
+  };
+  const ClusterConfig config = parse(text("", "::1"));
+  EXPECT_EQ(config.endpoints[0].endpoints[0].more_addresses[0].toString(), "[::1]:81");
+  EXPECT_EQ(config.address_order.first, net::Address::Kind::kIpv6);
+  EXPECT_EQ(config.address_order.first_count, 2u);
+  const std::string at = "load_assignment.endpoints[0].lb_endpoints[0].endpoint.";
+  EXPECT_EQ(error(text("", "web.test")),
+            at + "additional_addresses[0].address.socket_address.address: malformed IP address: "
+                 "web.test. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' "
+                 "or 'LOGICAL_DNS'");
+  EXPECT_EQ(error(text("type: STRICT_DNS", "127.0.0.1")),
+            at + "additional_addresses: not supported by Culvert: what DNS answers is all that a "
+                 "name stands for");
 }
 
 TEST_F(ClusterProtoTest, AnOriginalDstClusterChoosesItself) {

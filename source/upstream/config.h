@@ -15,6 +15,7 @@
 #include "source/net/connection.h"
 #include "source/net/metadata.h"
 #include "source/net/socket.h"
+#include "source/upstream/address_order.h"
 #include "source/upstream/health_check.h"
 #include "source/upstream/outlier.h"
 #include "source/upstream/subset_config.h"
@@ -61,6 +62,7 @@ struct EndpointConfig {
   EndpointHealth health = EndpointHealth::kUnknown;
   uint32_t weight = 1;
   bool canary = false;
+  std::vector<net::Address> more_addresses;                  // Where else it can be reached.
   std::shared_ptr<const HealthCheckTarget> health_target;    // May be null.
   std::shared_ptr<const google::protobuf::Message> metadata; // May be null.
   std::shared_ptr<const net::Metadata> log_metadata;         // The same for logs. May be null.
@@ -130,6 +132,7 @@ struct ClusterConfig {
   base::Duration connect_timeout = std::chrono::seconds(5);
   uint32_t per_connection_buffer_limit_bytes = net::Connection::kReadLimitBytes;
   net::ConnectOptions connect; // upstream_bind_config, keepalive.
+  AddressOrder address_order;  // Of hosts with several addresses.
   CircuitBreakerConfig breakers;
   uint32_t panic_threshold_percent = 50; // Unless the runtime says otherwise.
   uint32_t overprovisioning_percent = 140;

@@ -134,6 +134,7 @@ public:
 protected:
   // Puts the hosts of an answer into the target. False: the answer is as bad as none.
   virtual bool take(Target& target, const net::DnsAnswer& answer) = 0;
+  HostSourceContext& context() { return context_; }
 
 private:
   void add(const LocalityConfig& locality, const EndpointConfig& endpoint) {
@@ -200,6 +201,13 @@ private:
     }
     HostSpec host = target.hostAt(answer.addresses.front());
     host.logical = true;
+    if (answer.addresses.size() > 1) {
+      std::vector<net::Address> all;
+      for (const net::DnsAddress& address : answer.addresses) {
+        all.push_back(target.hostAt(address).address);
+      }
+      host.addresses = inOrder(all, context().config().address_order);
+    }
     target.hosts = {std::move(host)};
     return true;
   }

@@ -187,6 +187,24 @@ TEST_F(DnsClusterTest, FailuresAreAskedAgainLaterAndLater) {
   }
 }
 
+TEST_F(DnsClusterTest, ALogicalHostIsReachedAtAllAddresses) {
+  startDns(makeLogicalDns, {"a"});
+  dns().answer("a", {"10.0.0.1", "10.0.0.2", "::1"});
+  EXPECT_EQ(hosts(), "10.0.0.1:80");
+  const auto addresses = [&] {
+    return absl::StrJoin(firstHost()->addresses(), " ", [](std::string* out, const auto& address) {
+      out->append(address.toString());
+    });
+  };
+  EXPECT_EQ(addresses(), "10.0.0.1:80 [::1]:80 10.0.0.2:80");
+  ASSERT_TRUE(asksAfter(seconds(5)));
+  dns().answer("a", {"10.0.0.1", "10.0.0.3"});
+  EXPECT_EQ(addresses(), "10.0.0.1:80 10.0.0.3:80");
+  ASSERT_TRUE(asksAfter(seconds(5)));
+  dns().answer("a", {"10.0.0.1"});
+  EXPECT_EQ(addresses(), "");
+}
+
 TEST_F(DnsClusterTest, RespectsTheShortestTimeToLive) {
   DnsConfig config;
   config.respect_ttl = true;

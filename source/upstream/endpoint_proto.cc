@@ -73,6 +73,25 @@ absl::Status parseHealthTarget(const endpoint::Endpoint::HealthCheckConfig& prot
   return absl::OkStatus();
 }
 
+// Of a name, DNS knows all addresses.
+absl::Status parseMoreAddresses(const endpoint::Endpoint& proto, bool resolve,
+                                EndpointConfig& config) {
+  if (resolve && !proto.additional_addresses().empty()) {
+    return errorAt("endpoint.additional_addresses",
+                   "not supported by Culvert: what DNS answers is all that a name stands for");
+  }
+  for (int i = 0; i < proto.additional_addresses_size(); ++i) {
+    absl::StatusOr<net::Address> address =
+        parseAddress(proto.additional_addresses(i).address(), kResolveHint);
+    if (!address.ok()) {
+      return base::errorWithin(absl::StrCat("endpoint.additional_addresses[", i, "].address"),
+                               address.status());
+    }
+    config.more_addresses.push_back(*std::move(address));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<EndpointConfig> parseEndpoint(const endpoint::LbEndpoint& proto, bool resolve) {
   EndpointConfig config;
   const core::Address& address = proto.endpoint().address();
@@ -87,6 +106,10 @@ absl::StatusOr<EndpointConfig> parseEndpoint(const endpoint::LbEndpoint& proto, 
       return base::errorWithin("endpoint.address", parsed.status());
     }
     config.address = *std::move(parsed);
+  }
+  if (const absl::Status status = parseMoreAddresses(proto.endpoint(), resolve, config);
+      !status.ok()) {
+    return status;
   }
   if (proto.endpoint().has_health_check_config()) {
     const absl::Status status = parseHealthTarget(proto.endpoint().health_check_config(), config);

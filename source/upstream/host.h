@@ -62,6 +62,10 @@ public:
 
   const std::shared_ptr<const net::HostDescription>& description() const { return description_; }
   const net::Address& address() const { return description_->address; }
+  // All that it can be reached at, in the order in which they are tried; empty: the one.
+  const std::vector<net::Address>& addresses() const { return addresses_; }
+  // Before anybody else sees it.
+  void setAddresses(std::vector<net::Address> addresses) { addresses_ = std::move(addresses); }
   const Locality& locality() const { return *locality_; }
   uint32_t priority() const { return priority_; }
   bool canary() const { return canary_; }
@@ -105,6 +109,7 @@ private:
   std::shared_ptr<const HealthCheckTarget> health_target_;
   std::shared_ptr<HostState> state_;
   std::string hash_key_;
+  std::vector<net::Address> addresses_;
   uint32_t priority_;
   bool canary_;
   std::atomic<bool> retired_{false};

@@ -25,7 +25,8 @@ struct HostSpec {
   const LocalityConfig* locality;
   const EndpointConfig* endpoint;
   net::Address address;
-  bool logical = false; // At another address it is still the same host.
+  bool logical = false;                  // At another address it is still the same host.
+  std::vector<net::Address> addresses{}; // All of several, in the order in which they are tried.
 };
 
 // What a cluster gives to its source of hosts, and takes from it. Threads: main.

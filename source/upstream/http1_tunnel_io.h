@@ -38,6 +38,7 @@ public:
   int plainFd() const override;
   std::string failureReason() const override;
   net::Address localAddress() const override { return below_->localAddress(); }
+  const net::Address* reached() const override { return below_->reached(); }
   std::shared_ptr<const net::TlsInfo> tlsInfo() const override { return below_->tlsInfo(); }
 
 private:

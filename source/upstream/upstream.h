@@ -80,7 +80,8 @@ public:
 // An attempt under way, or why there is none.
 using Attempt = std::variant<std::unique_ptr<Upstream>, ConnectFailure>;
 
-// What a load balancer may ask about who wants a host. Lifetime: the call's.
+// What a load balancer, and the transport to a host, may ask about who wants it. Lifetime: until
+// the attempt to connect is over, or dropped.
 class LoadBalancerContext {
 public:
   virtual ~LoadBalancerContext() = default;

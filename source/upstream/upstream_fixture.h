@@ -35,7 +35,7 @@ private:
 class TestSession final : public UpstreamHandler {
 public:
   explicit TestSession(ThreadCluster& cluster) {
-    auto result = cluster.connect(*this, LoadBalancerContext());
+    auto result = cluster.connect(*this, context);
     if (auto* failure = std::get_if<ConnectFailure>(&result)) {
       failed = *failure;
     } else {
@@ -63,6 +63,7 @@ public:
     upstream->connection().write(data, end);
   }
 
+  const LoadBalancerContext context;
   std::unique_ptr<Upstream> upstream;
   bool connected = false;
   bool ended = false;

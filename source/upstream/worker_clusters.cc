@@ -11,6 +11,7 @@
 #include "source/base/check.h"
 #include "source/base/log.h"
 #include "source/net/upstream_source.h"
+#include "source/upstream/happy_eyeballs.h"
 #include "source/upstream/http1_tunnel_io.h"
 
 namespace culvert::upstream {
@@ -70,22 +71,42 @@ bool WorkerCluster::hostIsFull(const Host& host) {
   return limit && host.state().cx_active.load(std::memory_order_relaxed) >= *limit;
 }
 
+// At its first address.
 std::unique_ptr<net::Io> WorkerCluster::dialHost(const HostPtr& host,
                                                  const LoadBalancerContext& context,
                                                  bool& cannot_bind) {
+  absl::StatusOr<std::unique_ptr<net::Io>> io = dialAddress(*host->description(), context);
+  cannot_bind = absl::IsFailedPrecondition(io.status());
+  return io.ok() ? *std::move(io)
+                 : makeBrokenTransport(owner_.loop(), std::string(io.status().message()));
+}
+
+// At all its addresses.
+std::unique_ptr<net::Io> WorkerCluster::dialAny(const HostPtr& host,
+                                                const LoadBalancerContext& context) {
+  return makeHappyEyeballs(owner_.loop(), host->addresses(), [this, host, &context](size_t number) {
+    if (number > 0) { // The first one is counted with the connection, as Envoy does.
+      info_->stats.upstream_cx_total.add();
+      host->state().cx_total.fetch_add(1, std::memory_order_relaxed);
+    }
+    net::HostDescription there = *host->description();
+    there.address = host->addresses()[number];
+    return dialAddress(there, context);
+  });
+}
+
+absl::StatusOr<std::unique_ptr<net::Io>>
+WorkerCluster::dialAddress(const net::HostDescription& host, const LoadBalancerContext& context) {
   event::Loop& loop = owner_.loop();
   const net::UpstreamSource* const source = sourceOf(context);
-  const net::HostDescription& description = *host->description();
-  absl::StatusOr<std::unique_ptr<net::Io>> io =
-      source == nullptr || !description.address.isIp()
-          ? info_->transport->connect(loop, description, info_->config.connect, context)
-          : info_->transport->connect(loop, description, from(*source, info_->config.connect),
-                                      context);
-  cannot_bind = absl::IsFailedPrecondition(io.status());
-  if (cannot_bind) {
+  auto io =
+      source == nullptr || !host.address.isIp()
+          ? info_->transport->connect(loop, host, info_->config.connect, context)
+          : info_->transport->connect(loop, host, from(*source, info_->config.connect), context);
+  if (absl::IsFailedPrecondition(io.status())) {
     info_->stats.bind_errors.add();
   }
-  return io.ok() ? *std::move(io) : makeBrokenTransport(loop, std::string(io.status().message()));
+  return io;
 }
 
 // `request`: null where no tunnel is asked for.
@@ -93,7 +114,8 @@ std::unique_ptr<Upstream> WorkerCluster::dial(const HostPtr& host, UpstreamHandl
                                               const LoadBalancerContext& context,
                                               const TunnelRequest* request) {
   bool cannot_bind = false;
-  std::unique_ptr<net::Io> io = dialHost(host, context, cannot_bind);
+  std::unique_ptr<net::Io> io =
+      host->addresses().empty() ? dialHost(host, context, cannot_bind) : dialAny(host, context);
   Http1TunnelIo* tunnel = nullptr;
   if (request != nullptr) {
     auto asks = std::make_unique<Http1TunnelIo>(std::move(io), *request);

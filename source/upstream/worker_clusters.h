@@ -58,6 +58,9 @@ private:
                                  const LoadBalancerContext& context, const TunnelRequest* request);
   std::unique_ptr<net::Io> dialHost(const HostPtr& host, const LoadBalancerContext& context,
                                     bool& cannot_bind);
+  std::unique_ptr<net::Io> dialAny(const HostPtr& host, const LoadBalancerContext& context);
+  absl::StatusOr<std::unique_ptr<net::Io>> dialAddress(const net::HostDescription& host,
+                                                       const LoadBalancerContext& context);
   Attempt connectShared(UpstreamHandler& handler, const LoadBalancerContext& context,
                         const TunnelRequest& request);
   TunnelConnection* findOrDial(const HostPtr& host, const LoadBalancerContext& context);

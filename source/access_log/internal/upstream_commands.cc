@@ -28,7 +28,11 @@ const net::Address* hostAddress(const Entry& entry) {
 
 // A host that could not be connected is known, but it was never at the other end.
 const net::Address* remoteAddress(const Entry& entry) {
-  return connected(entry.info.upstream.get()) ? hostAddress(entry) : nullptr;
+  const net::UpstreamInfo* const upstream = entry.info.upstream.get();
+  if (!connected(upstream)) {
+    return nullptr;
+  }
+  return upstream->reached != nullptr ? upstream->reached.get() : hostAddress(entry);
 }
 
 const net::Address* localAddress(const Entry& entry) {

@@ -191,9 +191,9 @@ constexpr FieldSupport kClusterFields[] = {
      "max_connection_pools",
      ""},
     {kThresholds, kIgnored, "retry_budget", kHttp},
-    {kConnect, kHonoured, "tcp_keepalive", ""},
-    {kConnect, kIgnored, "set_local_interface_name_on_upstream_connections happy_eyeballs_config",
-     kTuning},
+    {kConnect, kHonoured, "tcp_keepalive happy_eyeballs_config", ""},
+    {kConnect, kIgnored, "set_local_interface_name_on_upstream_connections", kTuning},
+    {"envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig", kHonoured, "*", ""},
     {"envoy.config.cluster.v3.LoadBalancingPolicy", kHonoured, "policies", ""},
     {"envoy.config.cluster.v3.LoadBalancingPolicy.Policy", kHonoured, "typed_extension_config", ""},
     {"envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin", kHonoured,
@@ -235,10 +235,10 @@ constexpr FieldSupport kClusterFields[] = {
      "endpoints stand in lb_endpoints"},
     {kLbEndpoint, kHonoured, "endpoint health_status metadata load_balancing_weight", ""},
     {kLbEndpoint, kRefused, "endpoint_name", "endpoints are written where they are used"},
-    {kEndpoint, kHonoured, "address hostname health_check_config", ""},
+    {kEndpoint, kHonoured, "address additional_addresses hostname health_check_config", ""},
+    {"envoy.config.endpoint.v3.Endpoint.AdditionalAddress", kHonoured, "*", ""},
     {"envoy.config.endpoint.v3.Endpoint.HealthCheckConfig", kHonoured, "*", ""},
     {kEndpoint, kIgnored, "observability_name", "the address names the host"},
-    {kEndpoint, kNotYet, "additional_addresses", "hosts of several addresses"},
 };
 
 } // namespace

@@ -304,6 +304,9 @@ void TcpProxy::onUpstreamConnected() {
   info.connect_end = connection().loop().now();
   info.tls = transport.io().tlsInfo();
   keepAnswer();
+  if (const net::Address* const reached = transport.io().reached()) {
+    info.reached = std::make_unique<const net::Address>(*reached);
+  }
   if (info_->logged || !config_.access_logs.empty()) {
     info.local = transport.io().localAddress();
   }
