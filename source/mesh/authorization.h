@@ -26,12 +26,12 @@ struct Verdict {
   // that a workload names and nobody knows.
   struct Note {
     absl::string_view text; // "deny policy match"
-    std::string policy;     // "namespace/name"; "": of none in particular.
+    Text policy;            // "namespace/name"; "": of none in particular.
     bool warning = false;
   };
 
   bool allowed = true;
-  std::string denied_by; // The policy that said so; "": none that allows.
+  PolicyRef denied_by; // The policy that said so; null: none allowed.
   absl::InlinedVector<Note, 1> notes;
 
   // "explicitly denied by: namespace/name", or "allow policies exist, but none allowed".
@@ -42,7 +42,7 @@ struct Verdict {
 Verdict authorize(const TableReader& table, const Workload& workload,
                   const AuthorizationRequest& request);
 
-// One policy by itself. Threads: any; allocates nothing.
+// One policy by itself. Threads: any.
 bool matches(const Policy& policy, const AuthorizationRequest& request);
 
 } // namespace culvert::mesh

@@ -6,7 +6,6 @@
 #include <string>
 #include <variant>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
 #include "source/mesh/table_reader.h"
 #include "source/net/address.h"
@@ -37,8 +36,11 @@ struct Authority {
   std::optional<Ip> ip;
   uint16_t port = 0;
 
+  // Nothing without a colon or a port.
   static std::optional<Authority> parse(absl::string_view text);
 };
+// Whether HTTP/2 itself forbids this :authority of a CONNECT: its stream is reset, not answered.
+bool isMalformedAuthority(absl::string_view text);
 
 // An answer to a CONNECT other than 200, and the access log's error.
 struct Refusal {
@@ -77,6 +79,11 @@ InboundResult acceptHbone(const TableReader& table, const HboneRequest& request)
 // A connection that comes in plain text to `destination`. Its Refusal is a close.
 InboundResult acceptPlaintext(const TableReader& table, const Workload& local,
                               const net::Address& destination, const IllegalPorts& illegal_ports);
+
+// Through which of the local workload's services a connection to `port` came: the one that the peer
+// names, else the first with such a target port. Null: none. For telemetry.
+ServiceRef guessService(const TableReader& table, const Workload& local, uint16_t port,
+                        absl::string_view forwarded_host);
 
 // Who a peer is, for telemetry. Null: not known, or it came through another network's gateway.
 WorkloadRef sourceWorkload(const TableReader& table, const Text& network, const Ip& source,

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "source/base/delegate.h"
 #include "source/base/intrusive_list.h"
 #include "source/mesh/authorization.h"
@@ -32,8 +31,8 @@ public:
 
     friend bool operator==(const Key&, const Key&) = default;
     template <typename H> friend H AbslHashValue(H h, const Key& key) {
-      return H::combine(std::move(h), key.source, key.destination, key.identity, key.workload_uid,
-                        key.service_hint);
+      return H::combine(std::move(h), key.source, key.destination,
+                        key.identity.value_or(Identity()), key.workload_uid, key.service_hint);
     }
   };
 
@@ -61,18 +60,21 @@ public:
   ~InboundConnections();
   InboundConnections(const InboundConnections&) = delete;
 
-  // `denied` is called once at most, from recheck() or close(), with the holder released.
-  void enter(Holder& holder, Key key, base::Delegate<void(const Verdict&)> denied);
+  // `local` is key.workload_uid's record. `denied` is called once at most, from recheck() or
+  // close(), with the holder released; it may destroy the holder, and others.
+  void enter(Holder& holder, const Key& key, WorkloadRef local,
+             base::Delegate<void(const Verdict&)> denied);
 
-  // The verdict of now on what the holder is entered for. A local workload that is gone denies.
-  Verdict judge(const Holder& holder) const;
+  // The verdict of now on what the holder is entered for, with the workload's record of now, or its
+  // last one if the table has it no more.
+  Verdict judge(const Holder& holder);
 
-  // After a change of policies or of the local workload: ends what is now denied, in the order in
-  // which it came. Returns how many holders that were.
+  // After a change of policies or of the local workload: ends what is now denied. Returns how many
+  // holders that were.
   size_t recheck();
 
   // Ends all holders of the entry.
-  void close(const Key& key, const Verdict& verdict);
+  void close(Key key, const Verdict& verdict) { end(key, verdict); }
 
   size_t entries() const { return entries_.size(); }
   size_t holders(const Key& key) const;
@@ -85,16 +87,17 @@ public:
 private:
   struct Entry {
     const Key* key = nullptr; // The map's.
+    WorkloadRef local;
     base::IntrusiveList<Holder> holders;
     size_t count = 0;
   };
 
-  Verdict judgeKey(const Key& key) const;
-  size_t end(Entry& entry, const Verdict& verdict);
+  Verdict judge(Entry& entry);
+  size_t end(const Key& key, const Verdict& verdict);
   void leave(Holder& holder);
 
   const WorkloadTable& table_;
-  absl::flat_hash_map<Key, std::unique_ptr<Entry>> entries_;
+  absl::node_hash_map<Key, Entry> entries_;
 };
 
 } // namespace culvert::mesh

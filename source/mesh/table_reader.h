@@ -30,7 +30,7 @@ public:
   const Workload* workload(absl::string_view uid) const;
   // Of several at one address: a pod with HBONE, a pod, one with HBONE, the one that came last.
   const Workload* workloadAt(const NetworkAddress& address) const;
-  // The first with that hostname. Looks at all workloads that have one.
+  // The first with that hostname.
   const Workload* workloadByHostname(absl::string_view ns, absl::string_view hostname) const;
   // Of this node: the workload that a proxy works for.
   const Workload* localWorkload(absl::string_view name, absl::string_view ns,
