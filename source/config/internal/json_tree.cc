@@ -111,12 +111,23 @@ private:
       if (close == '}' && !key(entry.key)) {
         return false;
       }
+      if (depth == 1) {
+        root_key_ = entry.key;
+        shown_ = 0;
+      }
+      const size_t before = tree_.nodes.size();
       Node* child = nullptr;
       if (!value(child, depth + 1)) {
         return false;
       }
-      entry.value = child;
-      node.entries.push_back(std::move(entry));
+      if (depth == 2 && close == ']' && tree_.each &&
+          tree_.nodes.front().kind == Node::Kind::kMap) {
+        tree_.each(root_key_, shown_++, *child);
+        tree_.nodes.resize(before);
+      } else {
+        entry.value = child;
+        node.entries.push_back(std::move(entry));
+      }
       blanks();
       if (peek() == ',') {
         step();
@@ -236,6 +247,8 @@ private:
 
   absl::string_view text_;
   Tree& tree_;
+  std::string root_key_; // Which entry of the root is being read,
+  size_t shown_ = 0;     // and how many of its entries Tree::each was shown.
   size_t at_ = 0;
   size_t line_start_ = 0;
   int line_ = 1;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +35,7 @@ struct Node {
   Kind kind = Kind::kNull;
   bool boolean = false;
   std::string text; // kString; the digits of kNumber; how YAML spells a kBool.
+  std::string tag;  // YAML's, as in "!Exact x"; "" if there is none, or only "!" or "?".
   std::vector<Entry> entries;
   Mark mark;
 };
@@ -42,6 +44,10 @@ struct Node {
 struct Tree {
   std::deque<Node> nodes;
   const Node* root = nullptr;
+  // If set, is shown each entry of each list that stands in the root, once it is complete. The list
+  // then stays empty, and what the entry took is forgotten, unless anchors may still lead to it: so
+  // a text of any length is read in little memory.
+  std::function<void(const std::string& list, size_t index, const Node& entry)> each;
 };
 
 // Why a text is not YAML or JSON.

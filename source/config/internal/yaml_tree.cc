@@ -59,9 +59,11 @@ public:
     }
   }
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const size_t before = tree_.nodes.size();
     Node& node = add(mark, anchor);
     node.kind = Node::Kind::kNull;
     place(&node, "null", false);
+    show(before);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node* target = anchors_[anchor];
@@ -69,10 +71,13 @@ public:
       throw Refused{toMark(mark), "an alias stands before its anchor", ""};
     }
     place(target, target->text, false);
+    show(tree_.nodes.size());
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& scalar) override {
+    const size_t before = tree_.nodes.size();
     Node& node = add(mark, anchor);
+    keepTag(node, tag);
     if (tag == "!") {
       node.kind = Node::Kind::kString;
       node.text = scalar;
@@ -80,21 +85,24 @@ public:
       decodePlain(node, scalar);
     }
     place(&node, scalar, tag == "!ignore");
+    show(before);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
-    open(mark, anchor, Node::Kind::kList);
+    open(mark, tag, anchor, Node::Kind::kList);
   }
-  void OnSequenceEnd() override { open_.pop_back(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
-    open(mark, anchor, Node::Kind::kMap);
+    open(mark, tag, anchor, Node::Kind::kMap);
   }
-  void OnMapEnd() override { open_.pop_back(); }
+  void OnMapEnd() override { close(); }
 
 private:
   struct Open {
     Node* node = nullptr;
+    size_t nodes_before = 0;
+    size_t shown = 0; // Entries of a list that went to Tree::each.
     bool have_key = false;
     bool ignored = false; // A key tagged !ignore: there only for its anchors.
     std::string key;
@@ -113,11 +121,45 @@ private:
     return node;
   }
 
-  void open(const YAML::Mark& mark, YAML::anchor_t anchor, Node::Kind kind) {
+  static void keepTag(Node& node, const std::string& tag) {
+    if (tag.size() > 1 && tag.front() == '!') {
+      node.tag = tag;
+    }
+  }
+
+  void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            Node::Kind kind) {
+    const size_t before = tree_.nodes.size();
     Node& node = add(mark, anchor);
     node.kind = kind;
+    keepTag(node, tag);
     place(&node, "", false);
     open_.emplace_back().node = &node;
+    open_.back().nodes_before = before;
+  }
+
+  void close() {
+    const size_t before = open_.back().nodes_before;
+    open_.pop_back();
+    show(before);
+  }
+
+  // What was completed last, if it is an entry of a list in the root.
+  void show(size_t nodes_before) {
+    if (!tree_.each || open_.size() != 2 || open_.back().node->kind != Node::Kind::kList ||
+        open_.back().node->entries.empty()) {
+      return;
+    }
+    Open& list = open_.back();
+    const Open& root = open_.front();
+    if (root.node->kind != Node::Kind::kMap || root.ignored) {
+      return;
+    }
+    tree_.each(root.node->entries.back().key, list.shown++, *list.node->entries.back().value);
+    list.node->entries.pop_back();
+    if (anchors_.empty()) {
+      tree_.nodes.resize(nodes_before);
+    }
   }
 
   // A finished scalar or a just opened container goes where the parser stands.
