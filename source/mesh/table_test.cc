@@ -279,6 +279,14 @@ TEST_F(TableTest, OneUpdateIsTakenInOrderAndBadOnesByThemselves) { // T-33
   EXPECT_EQ(table_.sizes().policies, 0u);
 }
 
+TEST_F(TableTest, ANamespaceHasNoSlash) { // Two services would have one key.
+  const auto in_odd = [this](auto& record) { record.ns = text("a/b"); };
+  const auto rejections = apply({makeService("c", {}, {}, in_odd), makeWorkload("w", {}, in_odd)});
+  ASSERT_EQ(rejections.size(), 2u);
+  EXPECT_EQ(rejections[0].reason, "namespace: must not contain /");
+  EXPECT_EQ(rejections[1].reason, "namespace: must not contain /");
+}
+
 TEST_F(TableTest, ManyComeAndGo) {
   std::vector<Change> changes;
   for (int i = 0; i < 5000; i++) {

@@ -86,7 +86,9 @@ std::string baggageOf(const Workload& workload) {
   };
   add("k8s.cluster.name", workload.cluster_id);
   add("k8s.namespace.name", workload.ns);
-  add(absl::StrCat("k8s.", workload.workload_type.view(), ".name"), workload.workload_name);
+  if (!workload.workload_type.empty()) {
+    add(absl::StrCat("k8s.", workload.workload_type.view(), ".name"), workload.workload_name);
+  }
   add("service.name", workload.canonical_name);
   add("service.version", workload.canonical_revision);
   add("cloud.region", workload.locality.region);

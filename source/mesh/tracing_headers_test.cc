@@ -27,6 +27,11 @@ TEST_F(BaggageTest, SaysWhoAWorkloadIs) { // T-39
 
 TEST_F(BaggageTest, WhatIsEmptyIsLeftOut) { // T-39
   EXPECT_EQ(baggageOf(*makeWorkload("a", {})), "k8s.namespace.name=ns");
+  const auto untyped = [this](Workload& w) {
+    w.workload_type = Text();
+    w.workload_name = text("cart");
+  };
+  EXPECT_EQ(baggageOf(*makeWorkload("a", {}, untyped)), "k8s.namespace.name=ns");
   EXPECT_EQ(Baggage::parse({}), Baggage());
   EXPECT_EQ(Baggage::parse({"service.name=,k8s.pod.name,=x,,other=y"}), Baggage());
 }

@@ -59,6 +59,15 @@ Text MeshRecords::requiredText(NodeFields& fields, absl::string_view name) {
   return value.has_value() ? intern(value->text()) : Text();
 }
 
+Text MeshRecords::namespaceText(NodeFields& fields) {
+  const auto value = fields.require("namespace");
+  const std::string ns = value.has_value() ? value->text() : "";
+  if (ns.find('/') != std::string::npos) {
+    value->error("must not contain /");
+  }
+  return intern(ns);
+}
+
 std::vector<Text> MeshRecords::textList(NodeFields& fields, absl::string_view name) {
   std::vector<Text> texts;
   if (const auto list = fields.find(name); list.has_value()) {
@@ -150,7 +159,7 @@ mesh::WorkloadRef MeshRecords::workload(const NodeValue& value) {
 void MeshRecords::readNames(NodeFields& fields, mesh::Workload& workload) {
   workload.uid = Text::copy(fields.text("uid")); // Nobody else has the same.
   workload.name = text(fields, "name");
-  workload.ns = requiredText(fields, "namespace");
+  workload.ns = namespaceText(fields);
   workload.service_account = text(fields, "serviceAccount");
   workload.trust_domain = text(fields, "trustDomain");
   workload.network = text(fields, "network");
@@ -220,7 +229,7 @@ mesh::ServiceRef MeshRecords::service(const NodeValue& value) {
   NodeFields fields(value);
   const mesh::Ref<mesh::Service> service(new mesh::Service);
   service->name = requiredText(fields, "name");
-  service->ns = requiredText(fields, "namespace");
+  service->ns = namespaceText(fields);
   service->hostname = requiredText(fields, "hostname");
   if (service->hostname.empty()) {
     value.error("needs a hostname");

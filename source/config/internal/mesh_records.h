@@ -42,6 +42,7 @@ private:
   mesh::Text intern(absl::string_view text) { return texts_.intern(text); }
   mesh::Text text(NodeFields& fields, absl::string_view name) { return intern(fields.text(name)); }
   mesh::Text requiredText(NodeFields& fields, absl::string_view name);
+  mesh::Text namespaceText(NodeFields& fields);
   std::vector<mesh::Text> textList(NodeFields& fields, absl::string_view name);
 
   mesh::TextPool& texts_;

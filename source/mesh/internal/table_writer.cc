@@ -60,13 +60,23 @@ std::string valueError(const AttributeTest& test) {
   return empty ? "an empty list would match more than was meant" : "";
 }
 
+// "namespace/hostname" is to mean one thing.
+bool isNamespace(absl::string_view ns) { return ns.find('/') == absl::string_view::npos; }
+constexpr char kNamespaceError[] = "namespace: must not contain /";
+
 // Why a record can't be taken; "": it can.
 std::string errorOf(const WorkloadRef& workload) {
-  return workload->uid.empty() ? "uid: must not be empty" : "";
+  if (workload->uid.empty()) {
+    return "uid: must not be empty";
+  }
+  return isNamespace(workload->ns) ? "" : kNamespaceError;
 }
 std::string errorOf(const ServiceRef& service) {
   if (service->hostname.empty()) {
     return "hostname: must not be empty";
+  }
+  if (!isNamespace(service->ns)) {
+    return kNamespaceError;
   }
   return service->key == serviceKey(service->ns, service->hostname)
              ? ""
