@@ -2,9 +2,11 @@
 // What a workload table takes, and how fast it is:
 //   mesh_memory 100000            workloads, ten behind each service, as a control plane sends them
 //   mesh_memory 100000 file.json  the same through a local file, which is written there first
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -13,8 +15,11 @@
 #include <iostream>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "source/base/clock.h"
 #include "source/base/log.h"
 #include "source/config/mesh_file.h"
@@ -123,6 +128,31 @@ double routeNanoseconds(const mesh::WorkloadTable& table, int count) {
          1e6 / kRounds;
 }
 
+// How long one that reads all the time has to wait for the table while it is written.
+class ReaderWait {
+public:
+  explicit ReaderWait(const mesh::WorkloadTable& table)
+      : thread_([this, &table] {
+          while (!ended_) {
+            waits_us_.push_back(1e3 * milliseconds([&] { const mesh::TableReader reader(table); }));
+            ::poll(nullptr, 0, 1); // It has other work, too.
+          }
+        }) {}
+  std::string end() {
+    ended_ = true;
+    thread_.join();
+    std::sort(waits_us_.begin(), waits_us_.end());
+    const auto at = [&](double share) { return waits_us_[(waits_us_.size() - 1) * share]; };
+    return absl::StrFormat("a reader waits %.1f us (p50), %.1f us (p99.9), %.0f us (longest)",
+                           at(0.5), at(0.999), at(1));
+  }
+
+private:
+  std::atomic<bool> ended_{false};
+  std::vector<double> waits_us_;
+  std::thread thread_;
+};
+
 int run(int count, const char* path) {
   const base::SystemClock clock;
   event::Loop loop("main", clock);
@@ -134,6 +164,7 @@ int run(int count, const char* path) {
     writeState(file, 0, count);
   }
   const double before_mb = residentMb();
+  ReaderWait reader_wait(table);
   const double load_ms = milliseconds([&] {
     if (path == nullptr) {
       return push(table, count);
@@ -145,11 +176,13 @@ int run(int count, const char* path) {
     }
     source = *std::move(made);
   });
+  const std::string waits = reader_wait.end();
   const double after_mb = residentMb();
   std::printf("%d workloads, %zu services: %.1f MB resident before, %.1f MB after, %.0f bytes a "
-              "workload, %.0f ms, %.0f ns a route\n",
+              "workload, %.0f ms, %.0f ns a route; %s\n",
               count, table.sizes().services, before_mb, after_mb,
-              (after_mb - before_mb) * (1 << 20) / count, load_ms, routeNanoseconds(table, count));
+              (after_mb - before_mb) * (1 << 20) / count, load_ms, routeNanoseconds(table, count),
+              waits.c_str());
   return 0;
 }
 

@@ -221,6 +221,20 @@ def check_docs_name_what_is_there(tree):
                     yield "%s:%d: the link %s leads nowhere" % (path, number, link)
 
 
+def check_checklists_name_tests(tree):
+    """`SuiteTest.Name` in a checklist is a C++ test; `SuiteTest.*` is a suite."""
+    tests = set()
+    for path, lines in tree.cpp():
+        if is_test(path):
+            for suite, name in re.findall(r"\bTEST(?:_[FP])?\((\w+),\s*(\w+)\)", "\n".join(lines)):
+                tests.update(("%s.%s" % (suite, name), suite + ".*"))
+    for path, lines in tree.matching("_checklist.md"):
+        for number, line in enumerate(lines, 1):
+            for test in re.findall(r"`(\w+Test\.[\w*]+)`", line):
+                if test not in tests:
+                    yield "%s:%d: there is no test %s" % (path, number, test)
+
+
 def check_close_reasons_page_is_the_table(tree):
     """docs/close_reasons.md has the rows of CULVERT_CLOSE_CODES, in its order."""
     header = "".join(line.rstrip("\\ ") + " " for line in tree.files["source/net/close_reason.h"])
