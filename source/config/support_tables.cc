@@ -247,7 +247,7 @@ constexpr FieldSupport kFilterFields[] = {
      "stat_prefix cluster weighted_clusters idle_timeout max_connect_attempts backoff_options "
      "max_downstream_connection_duration max_downstream_connection_duration_jitter_percentage "
      "access_log access_log_options access_log_flush_interval flush_access_log_on_connected "
-     "upstream_connect_mode max_early_data_bytes hash_policy metadata_match",
+     "upstream_connect_mode max_early_data_bytes hash_policy metadata_match check_drain_close",
      ""},
     {kTcp, kIgnored, "downstream_idle_timeout upstream_idle_timeout",
      "Envoy does not use it either; set idle_timeout"},
@@ -260,7 +260,6 @@ constexpr FieldSupport kFilterFields[] = {
     {kTunneling, kRefused, "formatters", "formats have the operators that are built in"},
     {kTcp, kNotYet, "proxy_protocol_tlvs proxy_protocol_tlv_merge_policy",
      "writing the PROXY header"},
-    {kTcp, kNotYet, "check_drain_close", "closing connections while draining"},
     {kTcp, kRefused, "on_demand", "there is no discovery of clusters on demand"},
     {"envoy.type.v3.HashPolicy", kHonoured, "source_ip filter_state", ""},
     {"envoy.type.v3.HashPolicy.SourceIp", kHonoured, "*", ""},

@@ -60,6 +60,8 @@ enum class Side : uint8_t { kDownstream, kUpstream, kLocal };
   X(kDownstreamGone, kLocal, 0, "", "the downstream connection of the session ended")              \
   X(kHostUnhealthy, kLocal, 0, "", "the upstream host was found unhealthy")                        \
   X(kDrained, kLocal, 0, "", "the listener was drained")                                           \
+  X(kDrainAsked, kLocal, 0, "tcp_proxy_drain_close",                                               \
+    "the listener drains, and check_drain_close asks")                                             \
   X(kShutdown, kLocal, 0, "", "the proxy is stopping")                                             \
   X(kFilter, kLocal, 0, "", "a filter closed the connection")
 

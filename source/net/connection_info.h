@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "source/net/address.h"
 #include "source/net/close_reason.h"
 #include "source/net/connection.h"
+#include "source/net/drain.h"
 #include "source/net/metadata.h"
 #include "source/net/request_info.h"
 #include "source/net/tls_info.h"
@@ -35,12 +35,16 @@ struct ClusterDescription {
   std::shared_ptr<const Metadata> metadata; // Null when there is none.
 };
 
-// A listener as logs and filters see it. Immutable, but for its going. Threads: any.
+// A listener as logs and filters see it. Immutable. Threads: any.
 struct ListenerDescription {
   std::string name;
   std::shared_ptr<const Metadata> metadata; // Null when there is none.
-  // It was replaced or removed, and its connections are to end by themselves.
-  std::shared_ptr<std::atomic<bool>> draining = std::make_shared<std::atomic<bool>>(false);
+};
+
+// A filter chain as logs and filters see it. Immutable, but for its drain. Threads: any.
+struct FilterChainDescription {
+  std::string name;
+  std::shared_ptr<Drain> drain = std::make_shared<Drain>();
 };
 
 // What filters leave for one another and for the log, by key. Created at first use.
@@ -154,19 +158,23 @@ struct ConnectionInfo {
   bool logged = false; // Its listener logs it: what costs a system call to know is worth it.
   bool local_restored = false; // `local` is where the connection went before it was redirected.
   CloseReason close_reason;
-  absl::string_view local_close_reason;           // %DOWNSTREAM_LOCAL_CLOSE_REASON%; "" is "-".
-  std::string termination_details;                // %CONNECTION_TERMINATION_DETAILS%
-  absl::string_view response_code_details;        // %RESPONSE_CODE_DETAILS%
-  std::string transport_failure_reason;           // %DOWNSTREAM_TRANSPORT_FAILURE_REASON%
-  const ListenerDescription* listener = nullptr;  // The listener's, which outlives it.
-  const std::string* filter_chain_name = nullptr; // The chain's, which outlives it.
-  std::string requested_server_name;              // SNI
-  const TlsInfo* tls = nullptr;                   // The transport's; null where there is no TLS.
-  std::unique_ptr<UpstreamInfo> upstream;         // Null until a filter goes upstream.
+  absl::string_view local_close_reason;          // %DOWNSTREAM_LOCAL_CLOSE_REASON%; "" is "-".
+  std::string termination_details;               // %CONNECTION_TERMINATION_DETAILS%
+  absl::string_view response_code_details;       // %RESPONSE_CODE_DETAILS%
+  std::string transport_failure_reason;          // %DOWNSTREAM_TRANSPORT_FAILURE_REASON%
+  const ListenerDescription* listener = nullptr; // The listener's, which outlives it.
+  const FilterChainDescription* filter_chain = nullptr; // The chain's, which outlives it.
+  std::string requested_server_name;                    // SNI
+  const TlsInfo* tls = nullptr;           // The transport's; null where there is no TLS.
+  std::unique_ptr<UpstreamInfo> upstream; // Null until a filter goes upstream.
   std::unique_ptr<FilterState> filter_state;
   std::unique_ptr<Metadata> dynamic_metadata;
   std::unique_ptr<RequestInfo> request; // Null unless it is a tunnel inside HTTP.
 
+  // Whether it should end at the next good moment, since its filter chain drains.
+  bool drains(event::Loop& loop) const {
+    return filter_chain != nullptr && filter_chain->drain->wantsClose(loop);
+  }
   UpstreamInfo& mutableUpstream() {
     if (upstream == nullptr) {
       upstream = std::make_unique<UpstreamInfo>();

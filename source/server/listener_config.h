@@ -39,8 +39,7 @@ struct FilterChainMatch {
 };
 
 // The filters for the connections that match. Immutable once made; shared by all workers.
-struct FilterChain {
-  std::string name;
+struct FilterChain : net::FilterChainDescription {
   FilterChainMatch match;
   std::string match_text; // As JSON, for messages.
   FilterConfigs filters;
@@ -68,6 +67,7 @@ struct ListenerConfig : net::ListenerDescription {
   FilterChainPtr default_filter_chain; // May be null.
   access_log::Loggers access_logs;
   TrafficDirection traffic_direction = TrafficDirection::kUnspecified;
+  bool drains_when_unhealthy = true; // Otherwise only when it is changed, removed or drained.
   uint32_t per_connection_buffer_limit_bytes = 1024 * 1024;
   uint32_t accepts_per_event_max = 64;
   bool exact_balance = false;

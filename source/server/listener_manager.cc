@@ -86,8 +86,9 @@ struct ListenerManager::Drain {
         timer(owner.main_, event::Timer::Callback::to<&Drain::onTime>(this)) {
     entry->listening = false;
     entry->sockets.clear();
-    timer.arm(owner.drain_time_);
+    timer.arm(owner.drain_.time);
     entry->drain_end = timer.deadline();
+    owner.tellChains(chains.empty() ? allChains(entry->listener->config()) : chains);
   }
   void onTime() { manager.onDrained(*this); }
 
@@ -98,8 +99,8 @@ struct ListenerManager::Drain {
 };
 
 ListenerManager::ListenerManager(event::Loop& main, stats::Scope& root, runtime::Loader& runtime,
-                                 Workers& workers, base::Duration drain_time)
-    : main_(main), root_(root), runtime_(runtime), workers_(workers), drain_time_(drain_time),
+                                 Workers& workers, DrainOptions drain)
+    : main_(main), root_(root), runtime_(runtime), workers_(workers), drain_(drain),
       scope_(root.scope("listener_manager")), listener_added_(scope_->counter("listener_added")),
       listener_modified_(scope_->counter("listener_modified")),
       listener_in_place_updated_(scope_->counter("listener_in_place_updated")),
@@ -207,6 +208,7 @@ ListenerManager::make(ListenerConfig config, const Entry* replaced, bool bind) {
     return listener.status();
   }
   entry->listener = *std::move(listener);
+  tellHealth(entry->listener->config());
   return entry;
 }
 
@@ -239,23 +241,26 @@ absl::StatusOr<bool> ListenerManager::addOrUpdate(ListenerConfig config) {
   if (before.source == nullptr || MessageDifferencer::Equals(*before.source, *config.source)) {
     return false;
   }
-  keepSameChains(before, config);
+  const bool in_place = onlyChainsDiffer(before, config);
+  if (in_place) {
+    keepSameChains(before, config);
+  }
   auto entry = make(std::move(config), old->get(), true);
   if (!entry.ok()) {
     return entry.status();
   }
   listener_modified_.add();
-  replace(*old, *std::move(entry));
+  replace(*old, *std::move(entry), in_place);
   return true;
 }
 
-void ListenerManager::replace(std::unique_ptr<Entry>& old, std::unique_ptr<Entry> entry) {
+void ListenerManager::replace(std::unique_ptr<Entry>& old, std::unique_ptr<Entry> entry,
+                              bool in_place) {
   if (started_) {
     handToWorkers(*entry, old.get());
   }
   const ListenerConfig& before = old->listener->config();
   const ListenerConfig& now = entry->listener->config();
-  const bool in_place = onlyChainsDiffer(before, now);
   std::vector<FilterChainPtr> gone = in_place ? chainsGone(before, now) : allChains(before);
   std::swap(old, entry);
   if (in_place) {
@@ -284,7 +289,7 @@ bool ListenerManager::remove(absl::string_view name) {
   return true;
 }
 
-// Nothing is told to the peers; who is still there when the time is over is closed.
+// Connections that ask are told; who is still there when the time is over is closed.
 void ListenerManager::drain(std::unique_ptr<Entry> entry, std::vector<FilterChainPtr> chains) {
   drains_.push_back(std::make_unique<Drain>(*this, std::move(entry), std::move(chains)));
 }
@@ -395,9 +400,32 @@ void ListenerManager::handToWorkers(Entry& entry, const Entry* replaced) {
 
 void ListenerManager::beginDrain(const Which& which) {
   for (auto& entry : entries_) {
-    if (which(entry->listener->config()) && !entry->drain_end.has_value()) {
-      entry->drain_end = main_.now() + drain_time_;
+    if (!which(entry->listener->config())) {
+      continue;
     }
+    tellChains(allChains(entry->listener->config()));
+    if (!entry->drain_end.has_value()) {
+      entry->drain_end = main_.now() + drain_.time;
+    }
+  }
+}
+
+void ListenerManager::tellChains(const std::vector<FilterChainPtr>& chains) {
+  for (const FilterChainPtr& chain : chains) {
+    chain->drain->begin(main_.now(), drain_.time, drain_.gradual);
+  }
+}
+
+void ListenerManager::setUnhealthy(bool unhealthy) {
+  unhealthy_ = unhealthy;
+  for (auto& entry : entries_) {
+    tellHealth(entry->listener->config());
+  }
+}
+
+void ListenerManager::tellHealth(const ListenerConfig& config) {
+  for (const FilterChainPtr& chain : allChains(config)) {
+    chain->drain->setUnhealthy(unhealthy_ && config.drains_when_unhealthy);
   }
 }
 

@@ -26,9 +26,13 @@ public:
   // What can be said of a listener without a look at others. Errors: no chains, chains that clash.
   static absl::Status checkAlone(const ListenerConfig& config);
 
-  // `drain_time`: how long connections of what was changed or removed may go on.
+  struct DrainOptions {
+    base::Duration time; // How long connections of what was changed or removed may go on.
+    bool gradual = true; // Those that ask when to end (check_drain_close) do so one by one.
+  };
+
   ListenerManager(event::Loop& main, stats::Scope& root, runtime::Loader& runtime, Workers& workers,
-                  base::Duration drain_time);
+                  DrainOptions drain);
   ~ListenerManager();
 
   // Takes a listener on. Errors: begin with the field; in Envoy's words, a name or an address that
@@ -54,8 +58,10 @@ public:
   void start();
 
   using Which = std::function<bool(const ListenerConfig&)>;
-  // From now on these are shown to drain, for the drain time.
+  // Tells connections that they should end, those that ask: it begins to drain.
   void beginDrain(const Which& which);
+  // The same for as long as the process is unhealthy, of listeners that heed it.
+  void setUnhealthy(bool unhealthy);
   // Closes listening sockets, for good; open connections go on.
   void stopListening(const Which& which);
   // What /listeners shows: every listener, with its bound addresses.
@@ -88,9 +94,11 @@ private:
   absl::Status check(const ListenerConfig& config, const Entry* replaced) const;
   absl::StatusOr<std::unique_ptr<Entry>> make(ListenerConfig config, const Entry* replaced,
                                               bool bind);
-  void replace(std::unique_ptr<Entry>& old, std::unique_ptr<Entry> entry);
+  void replace(std::unique_ptr<Entry>& old, std::unique_ptr<Entry> entry, bool in_place);
   void drain(std::unique_ptr<Entry> entry, std::vector<FilterChainPtr> chains);
   void onDrained(Drain& drain);
+  void tellChains(const std::vector<FilterChainPtr>& chains);
+  void tellHealth(const ListenerConfig& config);
   Info infoOf(const Entry& entry) const;
   void updateGauges();
   absl::Status bindAll(const ListenerConfig& config, const Entry* replaced, Entry& entry);
@@ -104,11 +112,12 @@ private:
   stats::Scope& root_;
   runtime::Loader& runtime_;
   Workers& workers_;
-  const base::Duration drain_time_;
+  const DrainOptions drain_;
   std::vector<std::unique_ptr<Entry>> entries_;
   std::vector<std::unique_ptr<Drain>> drains_;
   Inherit inherit_;
   bool started_ = false;
+  bool unhealthy_ = false;
   std::vector<Which> stopped_; // For good.
 
   const std::unique_ptr<stats::Scope> scope_;

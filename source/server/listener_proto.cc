@@ -349,6 +349,7 @@ std::optional<ListenerConfig> readListener(const listener::Listener& proto, absl
   readChains(proto, path, context, problems, config);
   readAccessLogs(proto, path, context, problems, config);
   config.traffic_direction = readDirection(proto.traffic_direction());
+  config.drains_when_unhealthy = proto.drain_type() != listener::Listener::MODIFY_ONLY;
   if (proto.has_per_connection_buffer_limit_bytes()) {
     config.per_connection_buffer_limit_bytes = proto.per_connection_buffer_limit_bytes().value();
   }

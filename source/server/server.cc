@@ -291,8 +291,9 @@ void Server::buildStatsSinks(Problems& problems) {
 }
 
 void Server::buildListeners(bool bind, Problems& problems) {
-  listeners_ = std::make_unique<ListenerManager>(main_, store_->root(), *runtime_, workers_,
-                                                 std::chrono::seconds(options_.drain_time_s));
+  const ListenerManager::DrainOptions drain = {std::chrono::seconds(options_.drain_time_s),
+                                               options_.drain_strategy == DrainStrategy::kGradual};
+  listeners_ = std::make_unique<ListenerManager>(main_, store_->root(), *runtime_, workers_, drain);
   restart_->attach(*listeners_);
   const auto& listeners = bootstrap_->static_resources().listeners();
   LOG(info, config, "loading %d listener(s)", listeners.size());

@@ -158,6 +158,7 @@ absl::StatusOr<std::string> Server::configDump(const ConfigDumpQuery& query) con
 void Server::setHealthy(bool healthy) {
   if (state_ == State::kLive || state_ == State::kDraining) {
     state_ = healthy ? State::kLive : State::kDraining;
+    listeners_->setUnhealthy(!healthy);
   }
 }
 

@@ -102,7 +102,7 @@ void WorkerListener::closeChains(const std::vector<FilterChainPtr>& chains,
   std::vector<Session*> closing; // None of them ends another.
   sessions_.forEach([&](Session& session) {
     const bool wanted = std::any_of(chains.begin(), chains.end(), [&](const FilterChainPtr& chain) {
-      return session.info().filter_chain_name == &chain->name;
+      return session.info().filter_chain == chain.get();
     });
     if (wanted) {
       closing.push_back(&session);
@@ -132,7 +132,6 @@ void WorkerListener::setAccepting(bool accepting) {
 
 void WorkerListener::retire() {
   retired_ = true;
-  listener_->config().draining->store(true, std::memory_order_relaxed);
   acceptors_.clear();
   internal_acceptor_.reset();
 }
@@ -222,7 +221,7 @@ void WorkerListener::establish(IoPtr io, ConnectionInfo& info, const Detected& d
     return;
   }
   info.id = net::nextConnectionId();
-  info.filter_chain_name = &chain->name;
+  info.filter_chain = chain;
   LOG_CONNECTION(debug, conn_handler, info.id, "new connection from %s", info.remote.toString());
   stats_.downstream_cx_total.add();
   stats_.downstream_cx_active.add();

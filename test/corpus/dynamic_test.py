@@ -222,6 +222,26 @@ class Listeners(DynamicCase):
         self.manager(total_filter_chains_draining=0, total_listeners_draining=0)
         self.goes_on(stays)
 
+    def test_only_connections_of_changed_chains_are_told_to_end(self):
+        one, two = 'source_prefix_ranges: [%s]', '{address_prefix: 127.0.0.%d, prefix_len: 32}'
+        asks = [chain(match=one % (two % i)).replace("cluster:", "check_drain_close: true, cluster:")
+                for i in (1, 2)]
+        self.resources("lds", "1", listener(asks))
+        self.begin("--drain-strategy", "immediate", "--drain-time-s", "600")
+        stays, goes = self.held(), self.held(source="127.0.0.2")
+        self.resources("lds", "2", listener([asks[0]]))
+        self.manager(listener_in_place_updated=1, total_filter_chains_draining=1)
+        self.goes_on(stays)
+        goes.send(b"last")
+        self.assertEqual(goes.end().how, "FIN")
+        self.resources("lds", "3", listener(asks, more="per_connection_buffer_limit_bytes: 4096,"))
+        self.manager(total_listeners_draining=1)
+        new = self.held()
+        stays.send(b"last")
+        self.assertEqual(stays.end().how, "FIN")
+        self.goes_on(new)
+        self.proxy.wait_stats({"tcp.from_file.downstream_cx_drain_close": 2})
+
     def test_other_change_drains_the_listener_and_keeps_its_socket(self):
         self.begin("--drain-time-s", "1")
         old = self.held()

@@ -176,13 +176,113 @@ class Starting(CorpusCase):
 
 
 class Draining(CorpusCase):
+    """tcp_proxy with check_drain_close: a connection ends after its next bytes."""
+
+    FIELDS = '''          check_drain_close: true
+          access_log:
+          - name: log
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+              log_format: {json_format: {
+                closed: "%DOWNSTREAM_LOCAL_CLOSE_REASON% %UPSTREAM_LOCAL_CLOSE_REASON%",
+                flags: "%RESPONSE_FLAGS%", details: "%CONNECTION_TERMINATION_DETAILS%",
+                bytes: "%BYTES_RECEIVED%/%BYTES_SENT%"}}
+'''
+
+    def hold(self, drain_type="DEFAULT", strategy="immediate"):
+        self.host = self.backend("A", A)
+        self.serve(_TCP, edit=lambda text: text.replace(
+            "          cluster: backend", self.FIELDS + "          cluster: backend").replace(
+                "    filter_chains:", "    drain_type: %s\n    filter_chains:" % drain_type),
+                   flags=["--drain-time-s", "600", "--drain-strategy", strategy])
+        held = self.connect()
+        held.read_until(b"A\n")
+        return held
+
+    def ends(self, held):
+        held.send(b"hi")
+        self.assertEqual(held.end().how, "FIN")
+        self.proxy.wait_stats({"tcp.ingress_tcp.downstream_cx_drain_close": 1})
+
+    def goes_on(self, held):
+        held.send(b"hi")
+        held.read_until(b"A\nhi")
+        self.proxy.wait_stats({"tcp.ingress_tcp.downstream_cx_drain_close": 0})
+
+    def test_nothing_drains(self):
+        self.goes_on(self.hold())
+
+    def test_healthcheck_fail(self):
+        held = self.hold()
+        self.proxy.post("/healthcheck/fail")
+        self.ends(held)
+
+    def test_healthcheck_ok_ends_that(self):
+        held = self.hold()
+        self.proxy.post("/healthcheck/fail")
+        self.proxy.post("/healthcheck/ok")
+        self.goes_on(held)
+
+    def test_bytes_of_the_host_end_it_too_and_reach_the_client(self):
+        held = self.hold()
+        self.proxy.post("/healthcheck/fail")
+        self.host.visit().write(b"last words")
+        self.ended(held.end(), b"A\nlast words", "FIN")
+
+    def test_the_host_has_had_what_ended_it(self):
+        held = self.hold()
+        self.proxy.post("/healthcheck/fail")
+        self.ends(held)
+        visit = self.host.visit()
+        until(lambda: visit.end != "open", 10, "the end at the host")
+        self.assertEqual((visit.first_bytes, visit.end), (b"hi", "FIN"))
+        self.assertEqual(self.log(), {
+            "closed": "tcp_proxy_drain_close tcp_proxy_drain_close", "flags": "-",
+            "details": None, "bytes": "2/2"})
+
+    def test_modify_only_is_deaf_to_healthcheck_fail(self):
+        held = self.hold("MODIFY_ONLY")
+        self.proxy.post("/healthcheck/fail")
+        self.goes_on(held)
+
+    def test_modify_only_heeds_drain_listeners(self):
+        held = self.hold("MODIFY_ONLY")
+        self.proxy.post("/drain_listeners?graceful")
+        self.ends(held)
+
+    def test_graceful_accepts_on(self):
+        held = self.hold()
+        self.proxy.post("/drain_listeners?graceful")
+        self.ends(held)
+        self.connect().read_until(b"A\n")
+
+    def test_skip_exit(self):
+        held = self.hold()
+        self.proxy.post("/drain_listeners?graceful&skip_exit")
+        self.ends(held)
+        self.connect().read_until(b"A\n")
+
+    def test_at_once(self):
+        held = self.hold()
+        self.proxy.post("/drain_listeners")
+        client.wait_refuses(self.here())
+        self.ends(held)
+
+    def test_inbound_only_leaves_others(self):
+        held = self.hold()
+        self.proxy.post("/drain_listeners?graceful&inboundonly")
+        self.goes_on(held)
+
+    def test_gradually_means_hardly_any_at_first(self):
+        held = self.hold(strategy="gradual")
+        self.proxy.post("/drain_listeners?graceful")
+        self.goes_on(held)
+
     @unittest.skipIf(IS_ENVOY, "Envoy does not tell")
     def test_the_admin_page_tells_how_long(self):
-        self.backend("A", A)
-        self.serve(_TCP, flags=["--drain-time-s", "600"])
+        self.hold()
         self.assertNotIn("drain_remaining", self.proxy.text("/server_info"))
         self.proxy.post("/drain_listeners?graceful")
-        self.say_hi()
         self.assertRegex(self.proxy.text("/server_info"), r'"drain_remaining": "(600|59\d)s"')
         self.assertRegex(self.proxy.text("/listeners?format=json"),
                          r'"drain_remaining": "(600|59\d)s"')

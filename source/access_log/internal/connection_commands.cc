@@ -41,7 +41,8 @@ Found printListenerName(const Operator&, const Entry& entry, std::string& out) {
 }
 
 Found printChainName(const Operator&, const Entry& entry, std::string& out) {
-  return printName(entry.info.filter_chain_name, out);
+  return printName(entry.info.filter_chain == nullptr ? nullptr : &entry.info.filter_chain->name,
+                   out);
 }
 
 template <auto kMember> const net::Address* address(const Entry& entry) {

@@ -33,7 +33,7 @@ net::ConnectionInfo recordOf(const ConnectionInfo& connection, event::Loop& loop
   info.start_wall = loop.clock().wallNow();
   info.local_restored = connection.local_restored;
   info.listener = connection.listener;
-  info.filter_chain_name = connection.filter_chain_name;
+  info.filter_chain = connection.filter_chain;
   info.requested_server_name = connection.requested_server_name;
   info.tls = connection.tls;
   if (connection.filter_state != nullptr) {
@@ -215,9 +215,7 @@ void HttpConnectionManager::onTunnelEnd(Tunnel& tunnel) {
 
 // A listener that goes wants its clients to go elsewhere, as soon as they say something.
 void HttpConnectionManager::onTunnelAnswer() {
-  const net::ListenerDescription* const listener = connection().info().listener;
-  if (session_ != nullptr && !saying_goodbye_ && listener != nullptr &&
-      listener->draining->load(std::memory_order_relaxed)) {
+  if (session_ != nullptr && !saying_goodbye_ && connection().info().drains(connection().loop())) {
     stats_.downstream_cx_drain_close.add();
     beginGoodbye();
   }

@@ -60,6 +60,7 @@ std::optional<net::Value::Fields> subsetFields(const envoy::config::core::v3::Me
 
 Stats::Stats(stats::Scope& scope)
     : downstream_cx_total(scope.counter("downstream_cx_total")),
+      downstream_cx_drain_close(scope.counter("downstream_cx_drain_close")),
       downstream_cx_no_route(scope.counter("downstream_cx_no_route")),
       downstream_cx_rx_bytes_total(scope.counter("downstream_cx_rx_bytes_total")),
       downstream_cx_tx_bytes_total(scope.counter("downstream_cx_tx_bytes_total")),
@@ -90,6 +91,7 @@ absl::StatusOr<std::shared_ptr<const Config>> Config::create(const Proto& proto,
   if (config->idle_timeout == base::Duration(0)) {
     config->idle_timeout.reset();
   }
+  config->check_drain_close = proto.check_drain_close().value();
   if (proto.has_max_connect_attempts()) {
     config->max_connect_attempts = proto.max_connect_attempts().value();
   }

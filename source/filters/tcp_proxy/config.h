@@ -26,6 +26,7 @@ struct Stats {
   explicit Stats(stats::Scope& scope);
 
   stats::Counter& downstream_cx_total;
+  stats::Counter& downstream_cx_drain_close;
   stats::Counter& downstream_cx_no_route;
   stats::Counter& downstream_cx_rx_bytes_total;
   stats::Counter& downstream_cx_tx_bytes_total;
@@ -84,6 +85,7 @@ public:
   std::optional<uint32_t> max_early_data_bytes;
   HashPolicy hash_policy;
   std::unique_ptr<const Tunneling> tunneling; // Null: hosts are sent the bytes as they are.
+  bool check_drain_close = false;             // Ends connections of a listener that drains.
   access_log::Loggers access_logs;
   std::optional<base::Duration> log_flush_interval;
   bool log_at_start = false;

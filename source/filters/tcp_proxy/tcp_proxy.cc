@@ -86,6 +86,7 @@ private:
   void retry(ConnectFailure failure);
   void giveUp(CloseCode code) { connection().close(CloseReason::of(code), CloseMode::kNow); }
   void keepEarly(Buffer& data, bool end);
+  void endIfDraining();
   void sendEarly();
   void releaseUpstream(const CloseReason& reason);
   void recordUpstreamEnd();
@@ -316,8 +317,10 @@ void TcpProxy::onUpstreamConnected() {
   if (config_.log_when_connected) {
     log(access_log::Type::kTcpUpstreamConnected);
   }
-  connection().setDirectSink(&transport,
-                             base::Delegate<void(size_t)>::to<&TcpProxy::countReceived>(this));
+  if (!config_.check_drain_close) {
+    connection().setDirectSink(&transport,
+                               base::Delegate<void(size_t)>::to<&TcpProxy::countReceived>(this));
+  }
   sendEarly();
   if (upstream_ != nullptr) {
     transport.resumeReading(); // Undoes the pause that a connection begins with.
@@ -334,6 +337,7 @@ Next TcpProxy::onData(Buffer& data, bool end) {
   } else {
     keepEarly(data, end);
   }
+  endIfDraining();
   return Next::kContinue;
 }
 
@@ -363,6 +367,15 @@ void TcpProxy::sendEarly() {
 void TcpProxy::onUpstreamData(Buffer& data, bool end) {
   connection().write(data, end);
   countSent();
+  endIfDraining();
+}
+
+// With check_drain_close a session ends after some bytes of it, if its listener drains.
+void TcpProxy::endIfDraining() {
+  if (config_.check_drain_close && !closing_ && info_->drains(connection().loop())) {
+    stats_.downstream_cx_drain_close.add();
+    connection().close(CloseReason::of(CloseCode::kDrainAsked), CloseMode::kFlush);
+  }
 }
 
 // The upstream host takes bytes slower than the peer sends them.
@@ -393,7 +406,8 @@ void TcpProxy::onWriteBlocked(bool blocked) {
 }
 
 net::Connection* TcpProxy::upstreamDirectSink() {
-  return connection().writesAreSeen() ? nullptr : &connection().transport();
+  return connection().writesAreSeen() || config_.check_drain_close ? nullptr
+                                                                   : &connection().transport();
 }
 
 void TcpProxy::onUpstreamClosed(const CloseReason& reason) {
