@@ -14,6 +14,11 @@ NamedSecret::NamedSecret(std::string name, MessagePtr message)
 
 NamedSecret::~NamedSecret() = default;
 
+void NamedSecret::addSlot(const std::shared_ptr<ContextSlot>& slot) {
+  std::erase_if(slots_, [](const auto& other) { return other.expired(); });
+  slots_.push_back(slot);
+}
+
 absl::Status NamedSecret::replace(MessagePtr message) {
   std::swap(current_, message);
   std::vector<std::pair<std::shared_ptr<ContextSlot>, ContextSlot::ContextPtr>> made;

@@ -15,7 +15,8 @@ class Secret;
 namespace culvert::config::tls {
 
 // A secret by its name, as it is now. This one never changes; others come from files.
-// Threads: main. Lifetime: shared by Secrets and by the contexts that use it.
+// Threads: main. Lifetime: the contexts that use it share it, and one of the bootstrap is
+// Secrets', too.
 class NamedSecret {
 public:
   using Message = envoy::extensions::transport_sockets::tls::v3::Secret;
@@ -33,7 +34,7 @@ public:
   virtual void serve(const std::shared_ptr<culvert::tls::ContextSlot>& /*slot*/) {}
 
 protected:
-  void addSlot(const std::shared_ptr<culvert::tls::ContextSlot>& slot) { slots_.push_back(slot); }
+  void addSlot(const std::shared_ptr<culvert::tls::ContextSlot>& slot);
   // Either all slots take it, or the secret stays as it was. Errors: a slot's.
   absl::Status replace(MessagePtr message);
 

@@ -102,13 +102,17 @@ absl::StatusOr<std::shared_ptr<NamedSecret>> Secrets::findFile(const Config& con
                                                     : source.path(),
                     source.path_config_source().watched_directory().path()};
   if (const auto it = files_.find(origin); it != files_.end()) {
-    return std::shared_ptr<NamedSecret>(it->second);
+    if (std::shared_ptr<FileSecret> secret = it->second.lock()) {
+      return secret;
+    }
   }
+  std::erase_if(files_, [](const auto& entry) { return entry.second.expired(); });
   auto secret = FileSecret::create(origin, environment_);
   if (!secret.ok()) {
     return secret.status();
   }
-  return std::shared_ptr<NamedSecret>(files_.emplace(origin, *std::move(secret)).first->second);
+  files_.emplace(origin, *secret);
+  return *std::move(secret);
 }
 
 void Secrets::dump(base::WallTime loaded, envoy::admin::v3::SecretsConfigDump& dump) const {
@@ -118,7 +122,11 @@ void Secrets::dump(base::WallTime loaded, envoy::admin::v3::SecretsConfigDump& d
     *item.mutable_last_updated() = base::toTimestamp(loaded);
     item.mutable_secret()->PackFrom(*secret->get());
   }
-  for (const auto& [origin, secret] : files_) {
+  for (const auto& [origin, weak] : files_) {
+    const std::shared_ptr<FileSecret> secret = weak.lock();
+    if (secret == nullptr) {
+      continue;
+    }
     const bool there = secret->get() != nullptr;
     auto& item = there ? *dump.add_dynamic_active_secrets() : *dump.add_dynamic_warming_secrets();
     item.set_name(secret->name());

@@ -59,7 +59,7 @@ private:
 
   const SecretEnvironment environment_;
   std::map<std::pair<SecretKind, std::string>, std::shared_ptr<NamedSecret>> static_;
-  std::map<SecretFile, std::shared_ptr<FileSecret>> files_;
+  std::map<SecretFile, std::weak_ptr<FileSecret>> files_; // Those in use keep them.
 };
 
 } // namespace culvert::config::tls

@@ -122,6 +122,22 @@ TEST_F(SecretsTest, FileIsReadForItsFirstUser) {
   EXPECT_EQ(slot->stats().ssl_context_update_by_sds.value(), 2u); // They share a scope here.
 }
 
+TEST_F(SecretsTest, GoesWithItsLastUser) {
+  putCertificate(first_);
+  putSecret();
+  auto slot = serve(fromFile());
+  auto other = serve(fromFile());
+  slot.reset();
+  EXPECT_EQ(stat("update_success"), 1u);
+  other.reset();
+  EXPECT_EQ(store_.findCounter("sds.own.update_success"), nullptr);
+  envoy::admin::v3::SecretsConfigDump dump;
+  secrets_.dump({}, dump);
+  EXPECT_EQ(dump.dynamic_active_secrets_size(), 0);
+  putCertificate(second_);
+  EXPECT_EQ(shown(serve(fromFile())), "CN=second");
+}
+
 TEST_F(SecretsTest, CertificateAndKeyAreTakenUpTogether) {
   putCertificate(first_);
   putSecret();
@@ -162,7 +178,8 @@ TEST_F(SecretsTest, SecretOfAnotherKindIsRefused) {
   putCertificate(first_);
   put("own.yaml", "resources:\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets."
                   "tls.v3.Secret\n  name: own\n  validation_context: {}\n");
-  EXPECT_EQ(shown(serve(fromFile())), "nothing");
+  const auto slot = serve(fromFile());
+  EXPECT_EQ(shown(slot), "nothing");
   EXPECT_EQ(stat("update_rejected"), 1u);
 }
 
@@ -171,7 +188,8 @@ TEST_F(SecretsTest, FieldThatIsNotHonouredIsRefused) {
   put("own.yaml", "resources:\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets."
                   "tls.v3.Secret\n  name: own\n  tls_certificate: {private_key_provider: "
                   "{provider_name: x}}\n");
-  EXPECT_EQ(shown(serve(fromFile())), "nothing");
+  const auto slot = serve(fromFile());
+  EXPECT_EQ(shown(slot), "nothing");
   EXPECT_EQ(stat("update_rejected"), 1u);
 }
 
