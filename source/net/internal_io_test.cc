@@ -180,10 +180,19 @@ TEST_F(InternalListenersTest, NobodyListensToThatName) {
   EXPECT_FALSE(connect("inner").ok());
 }
 
-TEST_F(InternalListenersTest, ListenerThatGoesTakesItsArrivalsAlong) {
+TEST_F(InternalListenersTest, ListenerThatGoesTakesThoseThatAreConnected) {
   listen();
   const auto io = connect("inner");
   acceptor_.reset();
+  ASSERT_EQ(arrived_.size(), 1u);
+  EXPECT_EQ((*io)->open().status, IoStatus::kOk);
+}
+
+TEST_F(InternalListenersTest, ConnectionThatIsNotTakenFails) {
+  listen();
+  const auto io = connect("inner");
+  acceptor_.reset();
+  arrived_.clear();
   EXPECT_EQ((*io)->open().status, IoStatus::kReset);
   EXPECT_EQ((*io)->failureReason(), "delayed connect error: Invalid argument");
 }

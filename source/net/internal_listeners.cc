@@ -30,7 +30,9 @@ InternalAcceptor::InternalAcceptor(event::Loop& loop, std::string name, size_t b
   loop_.local<Acceptors>().by_name[name_] = this;
 }
 
+// Those that wait for their turn are connected as far as their clients know.
 InternalAcceptor::~InternalAcceptor() {
+  onReady();
   auto& by_name = loop_.local<Acceptors>().by_name;
   const auto it = by_name.find(name_);
   if (it != by_name.end() && it->second == this) {

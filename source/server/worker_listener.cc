@@ -85,6 +85,7 @@ WorkerListener::WorkerListener(Worker& worker, std::shared_ptr<Listener> listene
 }
 
 WorkerListener::~WorkerListener() {
+  internal_acceptor_.reset(); // May still hand over.
   closeSessions(net::CloseReason::of(net::CloseCode::kShutdown));
 }
 
