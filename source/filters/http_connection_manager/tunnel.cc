@@ -271,7 +271,7 @@ void Tunnel::onUpstreamClosed(const CloseReason& reason) {
   info_.close_reason = reason;
   info_.response_flags |= net::kUpstreamConnectionTermination;
   setDetails("upstream_reset_after_response_started{connection_termination}");
-  stats_.rq_reset_after_downstream_response_started.add();
+  stats_.downstream_rq_tx_reset.add();
   reset_ = true;
   client_->close(CloseMode::kReset);
 }

@@ -148,7 +148,7 @@ class Backend:
         """RST on every open connection."""
         for visit in self.visits:
             if visit.end == "open":
-                _reset_from_outside(visit.sock)
+                reset_from_outside(visit.sock)
 
     def refuse(self):
         """No more connections; those that there are go on."""
@@ -177,7 +177,7 @@ class Backend:
         self.close()
 
 
-def _reset_from_outside(sock):
+def reset_from_outside(sock):
     """RST while another thread sits in recv: disconnecting a TCP socket sends it at once."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
