@@ -42,8 +42,6 @@ void LateIo::activate(uint32_t readiness) {
   }
 }
 
-IoResult LateIo::open() { return io_ == nullptr ? IoResult{IoStatus::kMore} : io_->open(); }
-
 IoResult LateIo::read(absl::Span<char> into) {
   return io_ == nullptr ? IoResult{IoStatus::kOk} : io_->read(into);
 }

@@ -12,7 +12,7 @@ namespace culvert::net {
 // connected. Threads: the loop's. Lifetime: owned by its connection.
 class LateIo : public Io {
 public:
-  // From here on it is `io`, which has not been opened yet.
+  // From here on it is `io`, which is open.
   void begin(std::unique_ptr<Io> io);
   // There will be none, for this reason.
   void giveUp(std::string reason) { reason_ = std::move(reason); }
@@ -21,7 +21,7 @@ public:
   void setRead(event::FdEvents::ReadInterest interest) override;
   void setWrite(bool wanted) override;
   void activate(uint32_t readiness) override;
-  IoResult open() override;
+  IoResult open() override { return {io_ == nullptr ? IoStatus::kMore : IoStatus::kOk}; }
   IoResult read(absl::Span<char> into) override;
   IoResult write(absl::Span<const iovec> pieces) override;
   void shutdownWrite() override;

@@ -166,6 +166,9 @@ PriorityLoad spreadLoad(const HostSets& sets, const SpreadRules& rules) {
 Balancer::Balancer(const HostSets& sets, const PriorityLoad& load, BalancingPolicy& policy,
                    uint64_t seed)
     : by_hash_(policy.byHash()), random_(seed) {
+  for (const HostSet& set : sets) {
+    foreseeable_ += policy.foreseeable() ? set.healthy->hosts.size() : 0;
+  }
   Pickers pickers; // Equal lists are one.
   for (size_t i = 0; i < sets.size(); ++i) {
     add(load.healthy[i], load.panic[i], load.panic[i] ? sets[i].all : sets[i].healthy, policy,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <utility>
@@ -33,6 +34,8 @@ public:
   // Hash balancing: the priority follows from the hash too, and the localities of a list are the
   // picker's own affair.
   virtual bool byHash() const { return false; }
+  // Whether what a picker chooses is the same if it is asked now.
+  virtual bool foreseeable() const { return false; }
 };
 
 // How much of a cluster's load each priority gets, by Envoy's rules (envoy-compat A.5): healthy
@@ -64,6 +67,8 @@ public:
 
   virtual ~HostChooser() = default;
   virtual Choice pick(const LoadBalancerContext& context) = 0;
+  // How many hosts it is worth asking for before they are wanted; 0: that is of no use.
+  virtual size_t foreseeable() const { return 0; }
   // It takes the place of `previous`, which chose for the same worker and cluster.
   virtual void takeOver(HostChooser& previous) { static_cast<void>(previous); }
 };
@@ -74,6 +79,7 @@ public:
   Balancer(const HostSets& sets, const PriorityLoad& load, BalancingPolicy& policy, uint64_t seed);
 
   Choice pick(const LoadBalancerContext& context) override;
+  size_t foreseeable() const override { return foreseeable_; }
 
 private:
   using Pickers = std::map<std::pair<const HostList*, bool>, std::shared_ptr<HostPicker>>;
@@ -89,6 +95,7 @@ private:
 
   std::vector<Share> shares_;
   const bool by_hash_;
+  size_t foreseeable_ = 0; // Healthy hosts, if choices can be foreseen.
   base::Random random_;
 };
 

@@ -162,6 +162,17 @@ CircuitBreakerConfig parseBreakers(const CircuitBreakers& proto) {
   return config;
 }
 
+PreconnectConfig parsePreconnect(const Cluster::PreconnectPolicy& proto) {
+  PreconnectConfig config;
+  if (proto.has_per_upstream_preconnect_ratio()) {
+    config.per_host_ratio = proto.per_upstream_preconnect_ratio().value();
+  }
+  if (proto.has_predictive_preconnect_ratio()) {
+    config.cluster_ratio = proto.predictive_preconnect_ratio().value();
+  }
+  return config;
+}
+
 // The policy of lb_policy and the fields beside it.
 absl::StatusOr<Balancing> parseOldPolicy(const Cluster& proto, const registry::Registry& registry) {
   if (proto.lb_policy() == Cluster::CLUSTER_PROVIDED) {
@@ -261,6 +272,7 @@ void parsePlain(const Cluster& proto, ClusterConfig& config) {
   config.metadata = access_log::toMetadata(proto.metadata());
   config.source = std::make_shared<Cluster>(proto);
   config.breakers = parseBreakers(proto.circuit_breakers());
+  config.preconnect = parsePreconnect(proto.preconnect_policy());
   config.address_order = parseOrder(proto.upstream_connection_options().happy_eyeballs_config());
   if (proto.has_connect_timeout()) {
     config.connect_timeout = base::toDuration(proto.connect_timeout());
@@ -356,6 +368,11 @@ absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context
     return http.status();
   }
   config.http = *http;
+  absl::StatusOr<base::Duration> idle_timeout = parseSpareIdleTimeout(proto);
+  if (!idle_timeout.ok()) {
+    return idle_timeout.status();
+  }
+  config.spare_idle_timeout = *idle_timeout;
   status = parseHealth(proto, config);
   if (!status.ok()) {
     return status;

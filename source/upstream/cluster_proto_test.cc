@@ -345,6 +345,30 @@ TEST_F(ClusterProtoTest, AGrpcCheckNeedsHttp2) {
                      })pb");
 }
 
+TEST_F(ClusterProtoTest, ConnectionsAreMadeAheadOnlyIfAsked) {
+  EXPECT_FALSE(parse(kHost).preconnect.any());
+  const PreconnectConfig some =
+      parse(std::string(kHost) + "preconnect_policy { per_upstream_preconnect_ratio { value: 1.5 } "
+                                 "predictive_preconnect_ratio { value: 2 } }")
+          .preconnect;
+  EXPECT_EQ(some.per_host_ratio, 1.5);
+  EXPECT_EQ(some.cluster_ratio, 2);
+}
+
+TEST_F(ClusterProtoTest, TakesHowLongUnusedConnectionsStay) {
+  const std::string name = "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions";
+  const auto with = [&](const std::string& type, const std::string& text) {
+    return std::string(kHost) + "typed_extension_protocol_options { key: '" + name +
+           "' value { [type.googleapis.com/" + type + "] { " + text + " } } } ";
+  };
+  EXPECT_EQ(parse(kHost).spare_idle_timeout, std::chrono::minutes(10));
+  EXPECT_EQ(parse(with(name, "idle_timeout { seconds: 3 }")).spare_idle_timeout,
+            std::chrono::seconds(3));
+  EXPECT_EQ(parse(with(name, "idle_timeout {}")).spare_idle_timeout, base::Duration::zero());
+  EXPECT_EQ(error(with("envoy.config.cluster.v3.Cluster", "")),
+            "typed_extension_protocol_options[" + name + "]: holds another message");
+}
+
 std::string httpOptions(const std::string& text) {
   return std::string(kHost) +
          "typed_extension_protocol_options { "

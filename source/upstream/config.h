@@ -97,6 +97,17 @@ struct CircuitBreakerConfig {
   std::optional<uint32_t> per_host_max_connections;
 };
 
+// How long connections that were made ahead wait to be used.
+inline constexpr base::Duration kSpareIdleTimeout = std::chrono::minutes(10);
+
+// How many connections there should be for each one that is wanted (preconnect_policy).
+struct PreconnectConfig {
+  double per_host_ratio = 1;
+  double cluster_ratio = 1; // Over the hosts that are to be chosen next.
+
+  bool any() const { return per_host_ratio > 1 || cluster_ratio > 1; }
+};
+
 // How hosts are asked for tunnels. The numbers are Envoy's defaults.
 struct HttpConfig {
   bool http2 = false; // Else HTTP/1.1, with a connection for each.
@@ -134,7 +145,9 @@ struct ClusterConfig {
   net::ConnectOptions connect; // upstream_bind_config, keepalive.
   AddressOrder address_order;  // Of hosts with several addresses.
   CircuitBreakerConfig breakers;
-  uint32_t panic_threshold_percent = 50; // Unless the runtime says otherwise.
+  PreconnectConfig preconnect;
+  base::Duration spare_idle_timeout = kSpareIdleTimeout; // 0: they stay.
+  uint32_t panic_threshold_percent = 50;                 // Unless the runtime says otherwise.
   uint32_t overprovisioning_percent = 140;
   bool weighted_priority_health = false; // Hosts count by their weight when load is spread.
   bool locality_weighted = false;        // Within a priority, localities share by their weights.

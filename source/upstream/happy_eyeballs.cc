@@ -24,10 +24,7 @@ public:
     }
   }
   net::IoResult open() override {
-    if (winner_ != nullptr) {
-      return {net::IoStatus::kOk};
-    }
-    return {failed_ ? net::IoStatus::kReset : net::IoStatus::kMore};
+    return failed_ ? net::IoResult{net::IoStatus::kReset} : LateIo::open();
   }
   void close(bool reset) override {
     timer_.disarm();

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "envoy/extensions/upstreams/tcp/v3/tcp_protocol_options.pb.h"
 #include "source/base/field_error.h"
 #include "source/base/proto.h"
 #include "source/upstream/http2_options_proto.h"
@@ -12,7 +13,9 @@ namespace culvert::upstream {
 namespace {
 
 namespace core = envoy::config::core::v3;
+using envoy::config::cluster::v3::Cluster;
 using envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+using envoy::extensions::upstreams::tcp::v3::TcpProtocolOptions;
 
 void readCommon(const core::HttpProtocolOptions& proto, HttpConfig& config) {
   if (proto.has_idle_timeout()) {
@@ -34,19 +37,40 @@ void readHttp2(const core::Http2ProtocolOptions& proto, HttpConfig& config) {
   readHttp2Options(proto, config.http2_options);
 }
 
+// The options of this type, if the cluster has them; whether it has.
+template <class Options> absl::StatusOr<bool> findOptions(const Cluster& proto, Options& options) {
+  const std::string name(Options::descriptor()->full_name());
+  const auto it = proto.typed_extension_protocol_options().find(name);
+  if (it == proto.typed_extension_protocol_options().end()) {
+    return false;
+  }
+  if (!it->second.UnpackTo(&options)) {
+    return base::errorAt(absl::StrCat("typed_extension_protocol_options[", name, "]"),
+                         "holds another message");
+  }
+  return true;
+}
+
 } // namespace
 
-absl::StatusOr<HttpConfig> parseHttp(const envoy::config::cluster::v3::Cluster& proto) {
+absl::StatusOr<base::Duration> parseSpareIdleTimeout(const Cluster& proto) {
+  TcpProtocolOptions options;
+  const absl::StatusOr<bool> found = findOptions(proto, options);
+  if (!found.ok()) {
+    return found.status();
+  }
+  return options.has_idle_timeout() ? base::toDuration(options.idle_timeout()) : kSpareIdleTimeout;
+}
+
+absl::StatusOr<HttpConfig> parseHttp(const Cluster& proto) {
   HttpConfig config;
   config.pool_per_downstream = proto.connection_pool_per_downstream_connection();
-  const std::string name = HttpProtocolOptions::descriptor()->full_name();
-  const auto& all = proto.typed_extension_protocol_options();
-  if (const auto it = all.find(name); it != all.end()) {
-    HttpProtocolOptions options;
-    if (!it->second.UnpackTo(&options)) {
-      return base::errorAt(absl::StrCat("typed_extension_protocol_options[", name, "]"),
-                           "holds another message");
-    }
+  HttpProtocolOptions options;
+  const absl::StatusOr<bool> found = findOptions(proto, options);
+  if (!found.ok()) {
+    return found.status();
+  }
+  if (*found) {
     readCommon(options.common_http_protocol_options(), config);
     if (options.explicit_http_config().has_http2_protocol_options()) {
       readHttp2(options.explicit_http_config().http2_protocol_options(), config);

@@ -14,4 +14,9 @@ namespace culvert::upstream {
 // that those replace. Threads: main. Errors: begin with the path inside the cluster.
 absl::StatusOr<HttpConfig> parseHttp(const envoy::config::cluster::v3::Cluster& proto);
 
+// TcpProtocolOptions among them: how long an unused connection of TCP is kept. Threads and errors
+// as above.
+absl::StatusOr<base::Duration>
+parseSpareIdleTimeout(const envoy::config::cluster::v3::Cluster& proto);
+
 } // namespace culvert::upstream

@@ -33,7 +33,8 @@ public:
     const net::ConnectionInfo* const downstream = context.downstream();
     const bool own = downstream != nullptr && downstream->filter_state != nullptr &&
                      downstream->filter_state->shared() != nullptr;
-    return absl::StrCat(config_.transport->sharingKey(context), own ? downstream->id : 0);
+    std::string key = config_.transport->sharingKey(context);
+    return own ? absl::StrCat(key, "|", downstream->id) : key;
   }
 
 private:

@@ -63,6 +63,7 @@ class RoundRobin final : public BalancingPolicy {
 public:
   RoundRobin(uint64_t seed, SlowStart slow_start) : random_(seed), slow_start_(slow_start) {}
 
+  bool foreseeable() const override { return true; }
   std::unique_ptr<HostPicker> makePicker(const HostListPtr& list) override {
     const bool slow = slow_start_.concerns(list->hosts);
     if (!slow && equalWeights(list->hosts)) {
@@ -183,6 +184,7 @@ class RandomPolicy final : public BalancingPolicy {
 public:
   explicit RandomPolicy(uint64_t seed) : random_(seed) {}
 
+  bool foreseeable() const override { return true; }
   std::unique_ptr<HostPicker> makePicker(const HostListPtr& list) override {
     return std::make_unique<AnyHost>(list, random_.next());
   }

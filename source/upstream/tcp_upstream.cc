@@ -9,6 +9,7 @@
 #include "source/base/clock.h"
 #include "source/base/log.h"
 #include "source/upstream/connection_counts.h"
+#include "source/upstream/host_pool.h"
 #include "source/upstream/http1_tunnel_io.h"
 #include "source/upstream/tunnel_connection.h"
 #include "source/upstream/worker_clusters.h"
@@ -69,9 +70,21 @@ TcpUpstream::TcpUpstream(WorkerCluster& cluster, HostPtr host,
   }
 }
 
+TcpUpstream::TcpUpstream(WorkerCluster& cluster, HostPtr host, std::unique_ptr<PooledIo> io,
+                         UpstreamHandler& handler)
+    : cluster_(cluster), host_(std::move(host)), carrier_(nullptr), handler_(&handler),
+      timer_(cluster.owner().loop(), event::Timer::Callback::to<&TcpUpstream::onTimer>(this)),
+      connection_(cluster.owner().loop(), std::move(io), net::nextConnectionId(), true),
+      start_(cluster.owner().loop().now()), state_(State::kWaiting) {
+  cluster_.addUser(*this);
+}
+
 TcpUpstream::~TcpUpstream() {
   const CloseReason dropped = CloseReason::of(CloseCode::kDownstreamGone);
-  if (state_ == State::kConnecting) {
+  if (state_ == State::kWaiting) {
+    pooled()->pool().onCancelled(*pooled());
+  }
+  if (state_ == State::kConnecting || state_ == State::kWaiting) {
     cluster_.info().stats.upstream_rq_cancelled.add();
   }
   if (state_ != State::kClosed) {
@@ -95,9 +108,27 @@ void TcpUpstream::start(bool local_failure) {
     connection_.setReadLimit(config.per_connection_buffer_limit_bytes);
   }
   connection_.start(*this);
-  if (carrier_ == nullptr) {
+  if (carrier_ == nullptr && state_ == State::kConnecting) {
     timer_.arm(config.connect_timeout);
   }
+}
+
+void TcpUpstream::attach(std::unique_ptr<net::Io> io, base::Instant started, bool waited) {
+  ClusterInfo& info = cluster_.info();
+  if (waited) {
+    countWaitingEnd(info, host_->state());
+  }
+  info.breakers.requests.take();
+  countRequest(info, host_->state());
+  start_ = started;
+  state_ = State::kAsking;
+  pooled()->begin(std::move(io));
+}
+
+void TcpUpstream::failWaiting(ConnectFailure failure, const std::string& reason) {
+  failure_ = failure;
+  pooled()->giveUp(reason);
+  connection_.close(net::CloseMode::kNow, CloseReason::of(CloseCode::kConnectFailed));
 }
 
 void TcpUpstream::onReached() {
@@ -193,6 +224,7 @@ void TcpUpstream::resumeReading() {
 void TcpUpstream::onClosed(const CloseReason& reason) {
   timer_.disarm();
   switch (state_) {
+  case State::kWaiting:
   case State::kConnecting:
   case State::kAsking:
     onConnectFailed(reason);
@@ -232,7 +264,7 @@ void TcpUpstream::onConnectFailed(const CloseReason& reason) {
                  host_->address().toString(), failureReason());
   if (reason.code == CloseCode::kOverflow) {
     failure_ = ConnectFailure::kLocal;
-  } else if (state_ == State::kConnecting) {
+  } else if (state_ == State::kConnecting || state_ == State::kWaiting) {
     cluster_.info().stats.upstream_rq_pending_failure_eject.add();
     failure_ = carrier_ == nullptr ? failure_ : carrier_->failure();
   }
@@ -251,6 +283,10 @@ const hbone::Http2StreamIo* TcpUpstream::stream() {
 
 const Http1TunnelIo* TcpUpstream::http1() {
   return dynamic_cast<const Http1TunnelIo*>(&connection_.io());
+}
+
+PooledIo* TcpUpstream::pooled() {
+  return cluster_.pools() == nullptr ? nullptr : dynamic_cast<PooledIo*>(&connection_.io());
 }
 
 // To Envoy, 200 is the only status that opens a tunnel of HTTP/2, and none that ends with it does.
@@ -284,6 +320,10 @@ void TcpUpstream::countClosed(const CloseReason& reason) {
   ClusterInfo& info = cluster_.info();
   const State state = std::exchange(state_, State::kClosed);
   countSent();
+  if (state == State::kWaiting) {
+    countWaitingEnd(info, host_->state());
+    return;
+  }
   if (carrier_ == nullptr) {
     const bool refused = reason.code == CloseCode::kTransportFailure;
     const bool by_peer = state == State::kConnecting
@@ -298,6 +338,9 @@ void TcpUpstream::countClosed(const CloseReason& reason) {
     countWaitingEnd(info, host_->state());
   } else {
     countRequestEnd(info, host_->state());
+  }
+  if (PooledIo* const io = pooled()) {
+    io->pool().onConnectionEnded();
   }
 }
 

@@ -15,6 +15,7 @@
 namespace culvert::upstream {
 
 class Http1TunnelIo;
+class PooledIo;
 class TunnelConnection;
 class WorkerCluster;
 
@@ -35,14 +36,22 @@ public:
   // carrier is not connected.
   TcpUpstream(WorkerCluster& cluster, HostPtr host, std::unique_ptr<hbone::Http2StreamIo> stream,
               UpstreamHandler& handler, TunnelConnection& carrier);
+  // One that is not counted yet and waits for what its HostPool has for it.
+  TcpUpstream(WorkerCluster& cluster, HostPtr host, std::unique_ptr<PooledIo> io,
+              UpstreamHandler& handler);
   ~TcpUpstream() override;
 
   // `local_failure`: it is known already that it fails, and that the host has no part in it.
   void start(bool local_failure);
+  // What waiting came to: an open transport, whose connection has been counted since `started`, or
+  // nothing. `waited`: that is counted, too.
+  void attach(std::unique_ptr<net::Io> io, base::Instant started, bool waited);
+  void failWaiting(ConnectFailure failure, const std::string& reason);
   // The transport is there, and the host is asked for the tunnel.
   void onReached();
 
   net::Connection& connection() override { return connection_; }
+  bool waiting() const override { return state_ == State::kWaiting; }
   const std::shared_ptr<const net::HostDescription>& host() const override {
     return host_->description();
   }
@@ -59,7 +68,7 @@ public:
   void destroyFlushing();
 
 private:
-  enum class State : uint8_t { kConnecting, kAsking, kOpen, kFlushing, kClosed };
+  enum class State : uint8_t { kWaiting, kConnecting, kAsking, kOpen, kFlushing, kClosed };
   struct Flush;
 
   void onConnected() override;
@@ -75,6 +84,7 @@ private:
   // What it runs over, where that is a tunnel of HTTP/2 or HTTP/1.1.
   const hbone::Http2StreamIo* stream();
   const Http1TunnelIo* http1();
+  PooledIo* pooled(); // Null where the connection is of no pool.
   bool tunnelRefused();
   net::CloseReason seenBySession(const net::CloseReason& reason);
   void countClosed(const net::CloseReason& reason);
@@ -87,7 +97,7 @@ private:
   UpstreamHandler* handler_;        // Null when nobody listens any more.
   event::Timer timer_;              // connect_timeout, then the flush's idle time.
   net::Connection connection_;
-  const base::Instant start_;
+  base::Instant start_;
   uint64_t counted_sent_bytes_ = 0;
   uint32_t counted_pauses_ = 0;
   State state_ = State::kConnecting;

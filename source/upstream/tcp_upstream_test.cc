@@ -219,15 +219,6 @@ TEST_F(TcpUpstreamTest, NoMoreThanMaxPendingConnectAtOnce) {
   EXPECT_TRUE(connected()->connected);
 }
 
-TEST_F(TcpUpstreamTest, AHostHasALimitOfItsOwn) {
-  ClusterConfig config = staticCluster(host);
-  config.breakers.per_host_max_connections = 1;
-  start(std::move(config));
-  const auto first = connected();
-  EXPECT_EQ(TestSession(cluster()).failed, ConnectFailure::kOverflow);
-  EXPECT_EQ(counter("upstream_cx_overflow"), 1u);
-}
-
 TEST_F(TcpUpstreamTest, OnlyARealPauseIsFlowControl) {
   start(staticCluster(host));
   const auto session = connected();

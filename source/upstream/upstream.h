@@ -61,6 +61,9 @@ protected:
 class Upstream : public event::Deferred {
 public:
   virtual net::Connection& connection() = 0;
+  // No connection has been found for it yet, and perhaps none is even tried: its host may have as
+  // many as it takes.
+  virtual bool waiting() const { return false; }
   virtual const std::shared_ptr<const net::HostDescription>& host() const = 0;
   // Why the attempt failed, for people and the log.
   virtual std::string failureReason() = 0;
@@ -90,6 +93,12 @@ public:
   // The subset of hosts that is wanted; null: any.
   virtual const MetadataMatch* metadataMatch() const { return nullptr; }
 };
+
+using ContextPtr = std::shared_ptr<const LoadBalancerContext>;
+// One that is not kept.
+inline ContextPtr borrow(const LoadBalancerContext& context) {
+  return ContextPtr(ContextPtr(), &context);
+}
 
 // One worker's view of one cluster: its hosts as last published, and a balancer of its own.
 // Threads: the worker's. Lifetime: as long as the cluster exists; ask again for each connection.

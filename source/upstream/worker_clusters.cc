@@ -66,6 +66,29 @@ Attempt WorkerCluster::connectAlone(UpstreamHandler& handler, const LoadBalancer
   return dial(*host, handler, context, request);
 }
 
+// The same order, but who finds nothing free waits for its host.
+Attempt WorkerCluster::connectPooled(UpstreamHandler& handler, const LoadBalancerContext& context) {
+  ClusterInfo& info = *info_;
+  if (info.breakers.connections.used() >= info.breakers.connections.max()) {
+    info.stats.upstream_cx_overflow.add();
+    return ConnectFailure::kOverflow;
+  }
+  HostPtr host = pools_->takeForeseen();
+  if (host == nullptr) {
+    const HostPtr* const picked = pickHost(context);
+    if (picked == nullptr) {
+      info.stats.upstream_cx_none_healthy.add();
+      return ConnectFailure::kNoHealthyHost;
+    }
+    host = *picked;
+  }
+  std::string key = sharingKey(context);
+  if (key.empty()) { // Else what they will want is not known.
+    pools_->foresee(*balancer_);
+  }
+  return pools_->get(host, std::move(key)).connect(handler, context);
+}
+
 bool WorkerCluster::hostIsFull(const Host& host) {
   const std::optional<uint32_t>& limit = info_->config.breakers.per_host_max_connections;
   return limit && host.state().cx_active.load(std::memory_order_relaxed) >= *limit;
@@ -82,17 +105,22 @@ std::unique_ptr<net::Io> WorkerCluster::dialHost(const HostPtr& host,
 }
 
 // At all its addresses.
-std::unique_ptr<net::Io> WorkerCluster::dialAny(const HostPtr& host,
-                                                const LoadBalancerContext& context) {
-  return makeHappyEyeballs(owner_.loop(), host->addresses(), [this, host, &context](size_t number) {
+std::unique_ptr<net::Io> WorkerCluster::dialAny(const HostPtr& host, ContextPtr context) {
+  return makeHappyEyeballs(owner_.loop(), host->addresses(), [this, host, context](size_t number) {
     if (number > 0) { // The first one is counted with the connection, as Envoy does.
       info_->stats.upstream_cx_total.add();
       host->state().cx_total.fetch_add(1, std::memory_order_relaxed);
     }
     net::HostDescription there = *host->description();
     there.address = host->addresses()[number];
-    return dialAddress(there, context);
+    return dialAddress(there, *context);
   });
+}
+
+std::unique_ptr<net::Io> WorkerCluster::reach(const HostPtr& host, ContextPtr context,
+                                              bool& cannot_bind) {
+  return host->addresses().empty() ? dialHost(host, *context, cannot_bind)
+                                   : dialAny(host, std::move(context));
 }
 
 absl::StatusOr<std::unique_ptr<net::Io>>
@@ -114,8 +142,7 @@ std::unique_ptr<Upstream> WorkerCluster::dial(const HostPtr& host, UpstreamHandl
                                               const LoadBalancerContext& context,
                                               const TunnelRequest* request) {
   bool cannot_bind = false;
-  std::unique_ptr<net::Io> io =
-      host->addresses().empty() ? dialHost(host, context, cannot_bind) : dialAny(host, context);
+  std::unique_ptr<net::Io> io = reach(host, borrow(context), cannot_bind);
   Http1TunnelIo* tunnel = nullptr;
   if (request != nullptr) {
     auto asks = std::make_unique<Http1TunnelIo>(std::move(io), *request);
@@ -265,6 +292,9 @@ void WorkerClusters::update(absl::string_view name, std::unique_ptr<HostChooser>
     if (it->second->tunnels_ != nullptr) {
       it->second->tunnels_->drainUnfit();
     }
+    if (it->second->pools_ != nullptr) {
+      it->second->pools_->drainUnfit();
+    }
   }
 }
 
@@ -292,6 +322,9 @@ void WorkerClusters::retire(std::unique_ptr<WorkerCluster> cluster) {
     cluster->retired_ = true;
     if (cluster->tunnels_ != nullptr) {
       cluster->tunnels_->drainAll();
+    }
+    if (cluster->pools_ != nullptr) {
+      cluster->pools_->drainAll();
     }
     retired_.push_back(std::move(cluster));
   }

@@ -9,6 +9,7 @@
 #include "source/base/intrusive_list.h"
 #include "source/upstream/balancing.h"
 #include "source/upstream/cluster_info.h"
+#include "source/upstream/host_pools.h"
 #include "source/upstream/tcp_upstream.h"
 #include "source/upstream/tunnel_pool.h"
 #include "source/upstream/upstream.h"
@@ -22,20 +23,30 @@ class WorkerClusters;
 class WorkerCluster final : public ThreadCluster {
 public:
   WorkerCluster(WorkerClusters& owner, ClusterInfoPtr info, std::unique_ptr<HostChooser> balancer)
-      : owner_(owner), info_(std::move(info)), balancer_(std::move(balancer)) {}
+      : owner_(owner), info_(std::move(info)), balancer_(std::move(balancer)) {
+    if (info_->config.preconnect.any() || info_->config.breakers.per_host_max_connections) {
+      pools_ = std::make_unique<HostPools>(*this);
+    }
+  }
 
   absl::string_view name() const override { return info_->config.name; }
   const std::shared_ptr<const net::ClusterDescription>& description() const override {
     return info_->description;
   }
   Attempt connect(UpstreamHandler& handler, const LoadBalancerContext& context) override {
-    return connectAlone(handler, context, nullptr);
+    return pools_ == nullptr ? connectAlone(handler, context, nullptr)
+                             : connectPooled(handler, context);
   }
   Attempt connectTunnel(UpstreamHandler& handler, const LoadBalancerContext& context,
                         const TunnelRequest& request) override;
   void countAttemptsExceeded() override;
 
   ClusterInfo& info() { return *info_; }
+  // Null unless the cluster limits the connections of each host, or makes some ahead.
+  HostPools* pools() { return pools_.get(); }
+  // Begins to reach the host. `cannot_bind`: it has failed already, for want of a source address.
+  std::unique_ptr<net::Io> reach(const HostPtr& host, ContextPtr context, bool& cannot_bind);
+  bool hostIsFull(const Host& host);
   WorkerClusters& owner() { return owner_; }
 
   void addUser(TcpUpstream& upstream) {
@@ -53,12 +64,12 @@ private:
   const HostPtr* pickHost(const LoadBalancerContext& context);
   Attempt connectAlone(UpstreamHandler& handler, const LoadBalancerContext& context,
                        const TunnelRequest* request);
-  bool hostIsFull(const Host& host);
+  Attempt connectPooled(UpstreamHandler& handler, const LoadBalancerContext& context);
   std::unique_ptr<Upstream> dial(const HostPtr& host, UpstreamHandler& handler,
                                  const LoadBalancerContext& context, const TunnelRequest* request);
   std::unique_ptr<net::Io> dialHost(const HostPtr& host, const LoadBalancerContext& context,
                                     bool& cannot_bind);
-  std::unique_ptr<net::Io> dialAny(const HostPtr& host, const LoadBalancerContext& context);
+  std::unique_ptr<net::Io> dialAny(const HostPtr& host, ContextPtr context);
   absl::StatusOr<std::unique_ptr<net::Io>> dialAddress(const net::HostDescription& host,
                                                        const LoadBalancerContext& context);
   Attempt connectShared(UpstreamHandler& handler, const LoadBalancerContext& context,
@@ -70,6 +81,7 @@ private:
   const ClusterInfoPtr info_;
   std::unique_ptr<HostChooser> balancer_;
   std::unique_ptr<TunnelPool> tunnels_;       // Null before the first.
+  std::unique_ptr<HostPools> pools_;          // Null unless connections are limited or made ahead.
   size_t users_ = 0;                          // Connections,
   base::IntrusiveList<TcpUpstream> closable_; // kept at hand if they end with their host's health.
   bool retired_ = false;

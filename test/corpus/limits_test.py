@@ -51,6 +51,67 @@ class CircuitBreaker(CorpusCase):
         self.assertEqual(shown[("narrow", "high_priority", "max_connections")], "1024")
 
 
+class HostLimit(CorpusCase):
+    """01 with one connection to a host at a time: further ones wait."""
+
+    def serve_limited(self, more=""):
+        self.serve("valid/01-tcp-proxy.yaml", lambda text: text.replace(
+            "    connect_timeout: 1s\n",
+            "    connect_timeout: 1s\n    circuit_breakers: {per_host_thresholds: "
+            "[{max_connections: 1}]%s}\n" % more, 1), flags=("--concurrency", "1"))
+
+    def open_one(self):
+        opened = self.connect()
+        opened.read_until(b"A\n")
+        return opened
+
+    def end(self, connection):
+        connection.half_close()
+        self.ended(connection.end(), b"A\n", "FIN")
+
+    def test_one_after_the_other(self):
+        self.backend("A", A)
+        self.serve_limited()
+        first = self.open_one()
+        second = self.connect()
+        self.expect(backend={"upstream_rq_pending_active": 1})
+        third = self.connect()
+        self.expect(backend={"upstream_rq_pending_active": 2, "upstream_cx_overflow": 2,
+                             "upstream_cx_active": 1, "upstream_cx_total": 1,
+                             "upstream_rq_pending_total": 3})
+        self.end(first)
+        second.read_until(b"A\n")
+        self.expect(backend={"upstream_rq_pending_active": 1, "upstream_cx_overflow": 4,
+                             "upstream_cx_active": 1, "upstream_cx_total": 2})
+        self.end(second)
+        third.read_until(b"A\n")
+        self.end(third)
+        self.expect(backend={"upstream_cx_overflow": 4, "upstream_cx_total": 3,
+                             "upstream_rq_total": 3, "upstream_rq_pending_active": 0,
+                             "upstream_cx_destroy": 3})
+
+    def test_so_many_wait(self):
+        self.backend("A", A)
+        self.serve_limited(", thresholds: [{max_pending_requests: 1}]")
+        self.open_one()
+        self.connect()
+        self.expect(backend={"upstream_rq_pending_active": 1})
+        self.ended(self.connect().end(), b"", "FIN")
+        self.expect(backend={"upstream_rq_pending_overflow": 1, "upstream_cx_overflow": 1,
+                             "upstream_cx_connect_attempts_exceeded": 1})
+
+    def test_who_waits_fails_with_who_is_before(self):
+        hole = backend.Blackhole(self.port(A))
+        self.addCleanup(hole.close)
+        self.serve_limited()
+        first, second = self.connect(), self.connect()
+        self.ended(first.end(), b"", "FIN")
+        self.ended(second.end(), b"", "FIN")
+        self.expect(backend={"upstream_rq_pending_failure_eject": 2, "upstream_cx_total": 1,
+                             "upstream_cx_connect_timeout": 1, "upstream_cx_connect_fail": 1,
+                             "upstream_rq_pending_active": 0})
+
+
 class RuntimeLayers(CorpusCase):
     """43-runtime-layers: a static layer limits the listener, an admin layer lifts the limit."""
 

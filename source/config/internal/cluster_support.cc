@@ -26,6 +26,7 @@ constexpr absl::string_view kExplicitHttp =
 constexpr absl::string_view kOutlier = "envoy.config.cluster.v3.OutlierDetection";
 constexpr absl::string_view kThresholds = "envoy.config.cluster.v3.CircuitBreakers.Thresholds";
 constexpr absl::string_view kConnect = "envoy.config.cluster.v3.UpstreamConnectionOptions";
+constexpr absl::string_view kPreconnect = "envoy.config.cluster.v3.Cluster.PreconnectPolicy";
 constexpr absl::string_view kDns = "envoy.extensions.clusters.dns.v3.DnsCluster";
 constexpr absl::string_view kLeastRequest =
     "envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest";
@@ -56,7 +57,7 @@ constexpr FieldSupport kClusterFields[] = {
      "ring_hash_lb_config maglev_lb_config lb_subset_config original_dst_lb_config "
      "eds_cluster_config cleanup_interval health_checks outlier_detection "
      "ignore_health_on_host_removal close_connections_on_host_health_failure "
-     "typed_extension_protocol_options "
+     "typed_extension_protocol_options preconnect_policy "
      "connection_pool_per_downstream_connection",
      ""},
     {kCluster, kIgnored,
@@ -64,7 +65,10 @@ constexpr FieldSupport kClusterFields[] = {
      kResolver},
     {kCluster, kIgnored, "stats_matcher", "every statistic of a cluster is kept"},
     {kCluster, kIgnored, "lrs_server lrs_report_endpoint_metrics", "there is no load reporting"},
-    {kCluster, kIgnored, "preconnect_policy queuing_policies", kTuning},
+    {kCluster, kIgnored, "queuing_policies", kTuning},
+    {kPreconnect, kHonoured, "per_upstream_preconnect_ratio predictive_preconnect_ratio", ""},
+    {kPreconnect, kNotYet, "preconnect_enabled_metadata", "connections ahead to some hosts only"},
+    {"envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions", kHonoured, "idle_timeout", ""},
     {kCluster, kIgnored,
      "upstream_http_protocol_options http_protocol_options protocol_selection "
      "track_timeout_budgets track_cluster_stats",

@@ -240,9 +240,10 @@ void TcpProxy::connect() {
   info.host = upstream_->host();
   info.hosts_attempted.push_back(info.host);
   info.connection_id = upstream_->connection().id();
-  // A loopback connect ends with this turn; over a network, or while a host makes up its mind about
-  // a tunnel, the peer may leave.
-  if (downstream_paused_ && (config_.tunneling != nullptr || !info.host->address.isLoopback())) {
+  // A loopback connect ends with this turn; over a network, while a host makes up its mind about a
+  // tunnel, or until it takes another connection, the peer may leave.
+  if (downstream_paused_ &&
+      (config_.tunneling != nullptr || upstream_->waiting() || !info.host->address.isLoopback())) {
     connection().transport().watchPeer();
   }
 }
