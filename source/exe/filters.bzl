@@ -4,6 +4,7 @@ STOCK_FILTERS = [
     "//source/filters/connection_limit",
     "//source/filters/direct_response",
     "//source/filters/echo",
+    "//source/filters/hbone_server",
     "//source/filters/http_connection_manager",
     "//source/filters/local_ratelimit",
     "//source/filters/original_dst",

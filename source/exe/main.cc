@@ -10,6 +10,7 @@
 #include "source/access_log/access_log.h"
 #include "source/base/clock.h"
 #include "source/base/log.h"
+#include "source/config/mesh/mesh_proto.h"
 #include "source/config/problems.h"
 #include "source/config/tls/tls_factories.h"
 #include "source/registry/registry.h"
@@ -95,6 +96,7 @@ int main(std::vector<std::string> arguments) {
   access_log::registerAccessLoggers(registry);
   upstream::registerBuiltIn(registry);
   config::tls::registerTls(registry);
+  config::mesh::registerMesh(registry);
   server::registerBootstrapExtensions(registry);
   registerAll(registry);
   return run(options, registry);

@@ -26,6 +26,10 @@ namespace culvert::upstream {
 class ThreadClusters;
 }
 
+namespace culvert::mesh {
+class Node;
+}
+
 namespace culvert::runtime {
 class Loader;
 }
@@ -51,6 +55,7 @@ struct FactoryContext {
   // What waits in each direction of a connection to an internal listener at most; 0: there may be
   // none.
   size_t internal_buffer_bytes = 0;
+  mesh::Node* mesh = nullptr; // Null: this process is no node of a mesh.
 };
 
 // One filter of one chain as configured: makes that filter for each connection.

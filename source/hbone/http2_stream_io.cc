@@ -66,6 +66,15 @@ IoResult Http2StreamIo::open() {
   return {IoStatus::kOk};
 }
 
+IoResult Http2StreamIo::peek(absl::Span<char> into) {
+  if (inbox_.empty()) {
+    return nothingToRead();
+  }
+  const std::string begin = inbox_.peek(into.size());
+  std::memcpy(into.data(), begin.data(), begin.size());
+  return {IoStatus::kOk, begin.size()};
+}
+
 IoResult Http2StreamIo::write(absl::Span<const iovec> pieces) {
   if (!live_ || session_ == nullptr) {
     return {IoStatus::kReset};

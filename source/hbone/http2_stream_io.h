@@ -26,7 +26,7 @@ struct BlockedStreams; // Names a list.
 // to be opened: open() answers kMore until the response's headers came, and fails if they say no.
 // Threads: the loop's. Lifetime: owned by its connection; it or the session may go first. The sink
 // of the session outlives it, or the session was told of its end.
-class Http2StreamIo final : public net::InboxIo<net::Io>,
+class Http2StreamIo final : public net::InboxIo<net::AcceptedIo>,
                             public base::ListNode<Http2StreamIo>,
                             public base::ListNode<BlockedStreams> {
 public:
@@ -51,7 +51,9 @@ public:
   // Bytes that came and were not read yet.
   size_t unreadBytes() const { return inbox_.size(); }
 
-  // net::Io
+  // net::AcceptedIo
+  net::IoResult peek(absl::Span<char> into) override;
+  bool peerEnded() const override { return ended_; }
   net::IoResult open() override;
   net::IoResult write(absl::Span<const iovec> pieces) override;
   void shutdownWrite() override;

@@ -46,8 +46,6 @@ void InternalAcceptor::onReady() {
   }
 }
 
-Address internalClient() { return Address::internal("internal_client_address", ""); }
-
 absl::StatusOr<std::unique_ptr<Io>> connectInternal(event::Loop& loop, const HostDescription& host,
                                                     std::shared_ptr<Passed> passed) {
   const auto& by_name = loop.local<Acceptors>().by_name;
@@ -58,10 +56,25 @@ absl::StatusOr<std::unique_ptr<Io>> connectInternal(event::Loop& loop, const Hos
   }
   InternalAcceptor& acceptor = *it->second;
   auto [connects, accepted] =
-      InternalIo::makePair(loop, acceptor.buffer_bytes_, internalClient(), host.address);
-  acceptor.arrivals_.push_back({std::move(accepted), host.address, std::move(passed)});
+      InternalIo::makePair(loop, acceptor.buffer_bytes_,
+                           Address::internal(InternalAcceptor::kClientName, ""), host.address);
+  acceptor.arrivals_.push_back({.io = std::move(accepted),
+                                .local = host.address,
+                                .passed = std::move(passed),
+                                .request = nullptr});
   loop.runNext(acceptor);
   return std::move(connects);
+}
+
+bool arriveAt(event::Loop& loop, absl::string_view listener, InternalAcceptor::Arrival arrival) {
+  const auto& by_name = loop.local<Acceptors>().by_name;
+  const auto it = by_name.find(listener);
+  if (it == by_name.end()) {
+    return false;
+  }
+  it->second->arrivals_.push_back(std::move(arrival));
+  loop.runNext(*it->second);
+  return true;
 }
 
 } // namespace culvert::net

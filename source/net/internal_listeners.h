@@ -25,10 +25,15 @@ struct Passed {
 // Threads: the loop's. Lifetime: its owner's; connections that were not taken yet end with it.
 class InternalAcceptor final : private event::Ready {
 public:
+  // What both ends call the one that connects: nobody accepts there.
+  static constexpr absl::string_view kClientName = "internal_client_address";
+
   struct Arrival {
-    std::unique_ptr<InternalIo> io;
+    std::unique_ptr<AcceptedIo> io;
     Address local;
-    std::shared_ptr<Passed> passed; // May be null.
+    std::shared_ptr<Passed> passed;                      // May be null.
+    Address remote = Address::internal(kClientName, ""); // As both ends of a pair call it.
+    std::unique_ptr<RequestInfo> request;                // Null unless it is a tunnel inside HTTP.
   };
   using Callback = base::Delegate<void(Arrival arrival)>;
 
@@ -39,6 +44,7 @@ public:
 private:
   friend absl::StatusOr<std::unique_ptr<Io>>
   connectInternal(event::Loop& loop, const HostDescription& host, std::shared_ptr<Passed> passed);
+  friend bool arriveAt(event::Loop& loop, absl::string_view listener, Arrival arrival);
   void onReady() override;
 
   event::Loop& loop_;
@@ -48,12 +54,13 @@ private:
   std::vector<Arrival> arrivals_;
 };
 
-// What both ends call the one that connects: nobody accepts there.
-Address internalClient();
-
 // Begins to reach the internal listener that the address of `host` names, on the same loop.
 // Errors, in Envoy's words: no such listener.
 absl::StatusOr<std::unique_ptr<Io>> connectInternal(event::Loop& loop, const HostDescription& host,
                                                     std::shared_ptr<Passed> passed);
+
+// A transport that is there already, a stream of a tunnel, becomes a connection to the internal
+// listener of that name on the same loop. False: there is none, and the transport is closed.
+bool arriveAt(event::Loop& loop, absl::string_view listener, InternalAcceptor::Arrival arrival);
 
 } // namespace culvert::net

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,14 @@
 #include "absl/strings/string_view.h"
 
 namespace culvert::net {
+
+// What a request is answered with that waits for what becomes of its connection: 200 with
+// `accept_headers` when somebody begins to read it, `refusal` when it is closed before.
+// Threads: the worker's. Lifetime: shared by the record and the transport.
+struct ConnectAnswer {
+  std::vector<std::pair<std::string, std::string>> accept_headers;
+  uint32_t refusal = 503;
+};
 
 // The HTTP request that a tunnel began with, as logs and filters see it.
 // Threads: the worker's. Lifetime: as the record that holds it.
@@ -21,6 +30,7 @@ struct RequestInfo {
   uint32_t response_code = 0; // 0: there was no answer.
   std::string details;        // %RESPONSE_CODE_DETAILS%
   std::string route_name;
+  std::shared_ptr<ConnectAnswer> answer; // Null where it waits for nobody.
 
   // The first one of that name, of whichever case; null: there is none.
   static const std::string* find(const Fields& fields, absl::string_view name);

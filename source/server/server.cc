@@ -16,8 +16,10 @@
 #include "source/base/random.h"
 #include "source/config/bootstrap_parts.h"
 #include "source/config/loader.h"
+#include "source/config/mesh/mesh_proto.h"
 #include "source/config/support.h"
 #include "source/config/tls/secrets.h"
+#include "source/mesh/node/node.h"
 #include "source/net/dns_resolver.h"
 #include "source/server/admin/admin.h"
 #include "source/server/admin/admin_proto.h"
@@ -180,6 +182,8 @@ void Server::buildCore(Problems& problems) {
   factories_ = std::make_unique<FactoryContext>(
       FactoryContext{registry_, store_->root(), *access_log_, clock_, *runtime_, shared_,
                      tls_.get(), secrets_.get()});
+  mesh_ = config::mesh::readMesh(*bootstrap_, *tls_, store_->root(), problems);
+  factories_->mesh = mesh_.get();
 
   cap_ = std::make_unique<ConnectionCap>(runtime_->watch<uint64_t>(kConnectionLimitKey, kNoLimit),
                                          overload_config_.max_connections);
@@ -312,8 +316,12 @@ void Server::buildListeners(bool bind, Problems& problems) {
 
 upstream::ClusterProtoContext Server::clusterContext() const {
   const auto& manager = bootstrap_->cluster_manager();
-  return {registry_, manager.has_upstream_bind_config() ? &manager.upstream_bind_config() : nullptr,
-          &store_->root(), tls_.get(), secrets_.get()};
+  return {registry_,
+          manager.has_upstream_bind_config() ? &manager.upstream_bind_config() : nullptr,
+          &store_->root(),
+          tls_.get(),
+          secrets_.get(),
+          mesh_.get()};
 }
 
 // Only finds the sources; what they have is read when the server runs.

@@ -34,6 +34,9 @@ struct Context;
 namespace culvert::config::tls {
 class Secrets;
 }
+namespace culvert::mesh {
+class Node;
+}
 namespace culvert::tls {
 class Contexts;
 }
@@ -130,6 +133,7 @@ private:
   std::unique_ptr<tls::Contexts> tls_;
   std::unique_ptr<Subscriptions> subscriptions_;
   std::unique_ptr<config::tls::Secrets> secrets_;
+  std::unique_ptr<mesh::Node> mesh_; // Null: this process is no node of a mesh.
   std::unique_ptr<FactoryContext> factories_;
   std::unique_ptr<ConnectionCap> cap_;
   std::unique_ptr<upstream::ClusterManager> clusters_;

@@ -189,7 +189,9 @@ void WorkerListener::open(net::Fd fd, const net::Address& peer, const net::Addre
 // Limits were checked where the client came in.
 void WorkerListener::onInternal(net::InternalAcceptor::Arrival arrival) {
   listener_->add(worker_.index());
-  ConnectionInfo info = describe(net::internalClient(), arrival.local);
+  ConnectionInfo info = describe(arrival.remote, arrival.local);
+  info.tls = arrival.io->tlsInfo().get();
+  info.request = std::move(arrival.request);
   if (arrival.passed != nullptr) {
     info.dynamic_metadata = std::move(arrival.passed->metadata);
     info.filter_state = std::move(arrival.passed->filter_state);

@@ -21,6 +21,7 @@ struct Params {
   Version min = Version::kAuto;
   Version max = Version::kAuto;
   std::vector<std::string> cipher_suites; // Of TLS 1.2 and before; empty: Envoy's.
+  std::string tls13_suites;               // With colons between; empty: the library's.
   std::vector<std::string> groups;
   std::vector<std::string> signature_algorithms;
   std::string path;
@@ -72,6 +73,7 @@ struct ServerConfig {
   bool stateless_resumption = true;
   bool stateful_resumption = true;
   bool prefer_client_ciphers = false;
+  bool require_protocol = false; // A client that offers protocols, but none of ours, is refused.
   std::optional<base::Duration> session_timeout;
 };
 

@@ -175,6 +175,7 @@ void Context::setUpServer(const ServerConfig& server) {
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
   prefer_client_ciphers_ = server.prefer_client_ciphers;
+  require_protocol_ = server.require_protocol;
   SSL_CTX_set_client_hello_cb(ctx, Callbacks::onHello, this);
   if (!alpn_.empty()) {
     SSL_CTX_set_alpn_select_cb(ctx, Callbacks::selectProtocol, this);
@@ -217,7 +218,7 @@ std::unique_ptr<net::Io> Context::accept(event::Loop& loop,
 }
 
 std::unique_ptr<net::Io> Context::connect(event::Loop& loop, std::unique_ptr<net::Io> transport,
-                                          const std::string& server_name) const {
+                                          const std::string& server_name, WantedUris wanted) const {
   internal::SslPtr ssl(SSL_new(context_.get()));
   SSL_set_connect_state(ssl.get());
   if (!server_name.empty()) {
@@ -225,6 +226,7 @@ std::unique_ptr<net::Io> Context::connect(event::Loop& loop, std::unique_ptr<net
   }
   offerSession(ssl.get(), server_name);
   auto session = std::make_shared<internal::Session>(std::move(ssl), shared_from_this());
+  session->wanted = std::move(wanted);
   return std::make_unique<internal::TlsIo>(loop, std::move(transport), std::move(session), true);
 }
 

@@ -25,6 +25,9 @@ class Verifier;
 struct Credential;
 } // namespace internal
 
+// Names of a peer of which any will do. None at all: nobody will.
+using WantedUris = std::shared_ptr<const std::vector<std::string>>;
+
 // What the TLS connections of one listener's chain, or of one cluster, have in common:
 // certificates, rules, sessions that can be resumed. New files make a new one; connections keep
 // theirs. Threads: made on main, used by all workers at once. Lifetime: shared by its connections.
@@ -42,9 +45,10 @@ public:
 
   // TLS over `transport`, which is open, as the server.
   std::unique_ptr<net::Io> accept(event::Loop& loop, std::unique_ptr<net::Io> transport) const;
-  // As the client, over `transport`, which may still have to connect.
+  // As the client, over `transport`, which may still have to connect. The server's certificate must
+  // have one of `wanted` as a URI; null: only the rules of the configuration count.
   std::unique_ptr<net::Io> connect(event::Loop& loop, std::unique_ptr<net::Io> transport,
-                                   const std::string& server_name) const;
+                                   const std::string& server_name, WantedUris wanted = {}) const;
 
   // For admin: what it shows to peers, and whom it trusts. Beside each where it was read from.
   struct Listed {
@@ -84,6 +88,7 @@ private:
   std::vector<Listed> authorities_;
   int key_log_fd_ = -1;
   bool prefer_client_ciphers_ = false;
+  bool require_protocol_ = false;
   size_t sessions_max_ = 0;
   mutable base::Mutex sessions_mutex_;
   struct KeptSession {

@@ -70,7 +70,7 @@ protected:
     down_ = std::make_unique<EndForTest>();
     up_ = std::make_unique<EndForTest>();
     down_->start(pair_.loop(), server_context_->accept(pair_.loop(), pair_.io(0)));
-    up_->start(pair_.loop(), client_context_->connect(pair_.loop(), pair_.io(1), name));
+    up_->start(pair_.loop(), client_context_->connect(pair_.loop(), pair_.io(1), name, wanted_));
   }
   void expectConnected() {
     EXPECT_TRUE(pair_.until([&] { return down_->connected && up_->connected; }))
@@ -115,6 +115,7 @@ protected:
   std::unique_ptr<stats::Scope> client_scope_ = store_.root().scope("cluster");
   std::shared_ptr<Stats> server_stats_ = Stats::create(pair_.loop(), *server_scope_, "server");
   std::shared_ptr<Stats> client_stats_ = Stats::create(pair_.loop(), *client_scope_, "client");
+  WantedUris wanted_; // Of the server, by the client.
   std::shared_ptr<const Context> server_context_;
   std::shared_ptr<const Context> client_context_;
   std::unique_ptr<EndForTest> down_;

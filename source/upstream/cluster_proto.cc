@@ -383,8 +383,8 @@ absl::Status parseParts(const Cluster& proto, const ClusterProtoContext& context
             ? nullptr
             : context.stats->scope(absl::StrCat("cluster.", config.statName()));
     auto transport =
-        parseTransport(proto.transport_socket(),
-                       {context.registry, scope.get(), context.tls, context.secrets, config});
+        parseTransport(proto.transport_socket(), {context.registry, scope.get(), context.tls,
+                                                  context.secrets, context.mesh, config});
     if (!transport.ok()) {
       return transport.status();
     }

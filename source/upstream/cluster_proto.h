@@ -8,6 +8,9 @@
 namespace culvert::config::tls {
 class Secrets;
 }
+namespace culvert::mesh {
+class Node;
+}
 namespace culvert::stats {
 class Scope;
 }
@@ -33,6 +36,7 @@ struct ClusterProtoContext {
   stats::Scope* stats = nullptr;
   tls::Contexts* tls = nullptr;
   config::tls::Secrets* secrets = nullptr;
+  mesh::Node* mesh = nullptr;
 };
 
 // A cluster's message as plain values with all defaults applied. The message was checked before:

@@ -10,6 +10,9 @@
 namespace culvert::config::tls {
 class Secrets;
 }
+namespace culvert::mesh {
+class Node;
+}
 namespace culvert::stats {
 class Scope;
 }
@@ -65,6 +68,7 @@ struct TransportContext {
   stats::Scope* scope; // The cluster's.
   tls::Contexts* tls;
   config::tls::Secrets* secrets;
+  mesh::Node* mesh;             // Null: this process is no node of a mesh.
   const ClusterConfig& cluster; // What is known of it so far.
 };
 

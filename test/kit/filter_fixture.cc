@@ -30,6 +30,7 @@ const NetworkFilterFactory* findFactory(const registry::Registry& registry, absl
 }
 
 constexpr std::chrono::seconds kLogFlushInterval(10);
+constexpr size_t kInternalBufferBytes = 64 * 1024;
 
 ConnectionInfo someInfo() {
   ConnectionInfo info;
@@ -79,7 +80,8 @@ absl::StatusOr<FilterFixture::Server::Loaded> FilterFixture::Server::load(absl::
     return absl::InvalidArgumentError("the configuration is not a text proto of its type");
   }
   access_log::Context access_log{registry, log_files, nullptr};
-  FactoryContext context{registry, store.root(), access_log, clock, *runtime, shared};
+  FactoryContext context{registry, store.root(), access_log,          clock, *runtime, shared,
+                         nullptr,  nullptr,      kInternalBufferBytes};
   auto config = factory->create(*message, context);
   if (!config.ok()) {
     return config.status();

@@ -66,6 +66,9 @@ int Callbacks::verify(X509_STORE_CTX* chain, void* context) {
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   internal::Verifier::Verdict verdict = self.verifier_->verify(*chain, name == nullptr ? "" : name);
   Session& session = Session::of(ssl);
+  if (verdict.accepted && session.wanted != nullptr) {
+    verdict = self.verifier_->verifyUris(*chain, *session.wanted);
+  }
   if (!verdict.accepted) { // The library forgets it, and the log is to say who it was.
     session.refused.reset(X509_chain_up_ref(X509_STORE_CTX_get0_untrusted(chain)));
   }
@@ -74,16 +77,19 @@ int Callbacks::verify(X509_STORE_CTX* chain, void* context) {
   return verdict.accepted ? 1 : 0;
 }
 
-// The first of ours that the client offers; none in common is no fault.
+// The first of ours that the client offers; none in common is no fault, unless it is made one.
 int Callbacks::selectProtocol(SSL*, const unsigned char** out, unsigned char* out_length,
                               const unsigned char* offered, unsigned int offered_length,
                               void* context) {
-  const std::string& ours = static_cast<const Context*>(context)->alpn_;
+  const auto& self = *static_cast<const Context*>(context);
+  const std::string& ours = self.alpn_;
   const int found =
       SSL_select_next_proto(const_cast<unsigned char**>(out), out_length,
                             reinterpret_cast<const unsigned char*>(ours.data()),
                             static_cast<unsigned int>(ours.size()), offered, offered_length);
-  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK
+         : self.require_protocol_        ? SSL_TLSEXT_ERR_ALERT_FATAL
+                                         : SSL_TLSEXT_ERR_NOACK;
 }
 
 int Callbacks::selectCertificate(SSL* ssl, void* context) {

@@ -95,6 +95,12 @@ absl::Status applyParams(const Params& params, bool server, SSL_CTX& context) {
   // The library's levels refuse old versions whatever else says; that is the configuration's part.
   SSL_CTX_set_security_level(&context, min < TLS1_2_VERSION ? 0 : 1);
   absl::Status status = applyCiphers(params, context);
+  if (status.ok() && !params.tls13_suites.empty() &&
+      SSL_CTX_set_ciphersuites(&context, params.tls13_suites.c_str()) != 1) {
+    ERR_clear_error();
+    status =
+        errorAt(params.path, absl::StrCat("no cipher suites of TLS 1.3: ", params.tls13_suites));
+  }
   const std::string groups =
       params.groups.empty() ? std::string(kDefaultGroups) : absl::StrJoin(params.groups, ":");
   if (status.ok() && SSL_CTX_set1_groups_list(&context, groups.c_str()) != 1) {

@@ -30,6 +30,8 @@ public:
 
   void onHandshakeDone();
 
+  // Of which the peer's certificate must have one as a URI; null: it need not.
+  std::shared_ptr<const std::vector<std::string>> wanted;
   // Why the peer's certificate was not accepted.
   std::string verify_detail;
   bool validated = false;

@@ -139,6 +139,23 @@ Verifier::Verdict Verifier::verify(X509_STORE_CTX& chain, absl::string_view serv
   return verdict;
 }
 
+Verifier::Verdict Verifier::verifyUris(X509_STORE_CTX& chain,
+                                       const std::vector<std::string>& wanted) const {
+  bool found = false;
+  X509* const leaf = X509_STORE_CTX_get0_cert(&chain);
+  forEachSan(leaf, [&](SanType type, const std::string& text) {
+    found |= type == SanType::kUri && std::find(wanted.begin(), wanted.end(), text) != wanted.end();
+  });
+  if (found) {
+    return {true, true, {}};
+  }
+  stats_.fail_verify_san.add();
+  X509_STORE_CTX_set_error(&chain, kUnknownError);
+  return {false, false,
+          absl::StrCat("verify cert failed: wanted [", absl::StrJoin(wanted, ", "),
+                       "], certificate SANs are [", absl::StrJoin(sanTexts(leaf), ", "), "]")};
+}
+
 Verifier::Verdict Verifier::verifyLeaf(X509& leaf, absl::string_view server_name) const {
   if (!namesMatch(leaf, server_name)) {
     stats_.fail_verify_san.add();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "source/tls/config.h"
@@ -33,6 +34,8 @@ public:
   // Sets the error of `chain`, which chooses the alert.
   // `server_name` is what a client asked for.
   Verdict verify(X509_STORE_CTX& chain, absl::string_view server_name) const;
+  // Of a certificate that is accepted otherwise: it must have one of `wanted` as a URI.
+  Verdict verifyUris(X509_STORE_CTX& chain, const std::vector<std::string>& wanted) const;
 
 private:
   Verifier(const std::optional<ValidationConfig>& config, Stats& stats)

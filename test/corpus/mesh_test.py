@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tunnels between nodes of a mesh: certificates, CONNECT, and the chain that is inside."""
+
+import json
+import os
+import stat
+import unittest
+
+import corpus_case
+from corpus_case import A, CorpusCase
+from lab import proxy
+from lab.wait import until
+
+CART = "spiffe://cluster.local/ns/shop/sa/cart"
+WEB = "spiffe://cluster.local/ns/shop/sa/web"
+
+
+@unittest.skipIf(corpus_case.IS_ENVOY, "Envoy has no such filters")
+class HbonePair(CorpusCase):
+    def serve_with(self, *edits, flags=()):
+        def edit(text):
+            for before, after in edits:
+                self.assertIn(before, text)
+                text = text.replace(before, after)
+            return text
+        self.serve("mesh/hbone_pair.yaml", edit, flags)
+
+    def inside(self):
+        """The last line of what runs inside of tunnels."""
+        lines = []
+
+        def read():
+            if os.path.exists(self.tmp("inside.log")):
+                with open(self.tmp("inside.log"), encoding="utf-8") as file:
+                    lines[:] = file.read().splitlines()
+            return lines
+
+        until(read, 10, "a line of the tunnel's inside")
+        return json.loads(lines[-1])
+
+    def test_bytes_go_through_the_tunnel(self):
+        self.backend("A", A)
+        self.serve_with()
+        self.say_hi()
+        self.assertEqual(self.log(), {"flags": None, "failure": None, "peer": CART, "tls": "TLSv1.3"})
+        self.assertEqual(self.inside(), {"peer": WEB, "local": self.at(10008), "flags": None})
+
+    def test_tunnels_share_a_connection(self):
+        self.backend("A", A)
+        self.serve_with()
+        for _ in range(3):
+            self.say_hi()
+        self.expect(hbone={"upstream_cx_total": 1, "upstream_rq_total": 3})
+        self.proxy.wait_stats({"hbone.inbound.tunnels_total": 3, "mesh.inbound.ssl.handshake": 1})
+
+    def test_who_ends_first_still_hears_the_other(self):
+        self.backend("A", A)
+        self.serve_with()
+        connection = self.connect()
+        connection.read_until(b"A\n")
+        connection.send(b"question")
+        connection.half_close()
+        self.ended(connection.end(), b"question", "FIN")
+
+    def test_an_application_that_is_away_refuses_the_tunnel(self):
+        self.serve_with()
+        connection = self.connect()
+        self.assertEqual(connection.end().data, b"")
+        self.assertEqual(self.log()["failure"], "tunnel_response:503")
+        self.expect(hbone={"upstream_cx_active": 1})
+
+    def test_a_chain_that_closes_refuses_the_tunnel(self):
+        self.backend("A", A)
+        self.serve_with(("cluster: application", "cluster: nowhere"))
+        self.assertEqual(self.connect().end().data, b"")
+        self.assertEqual(self.log()["failure"], "tunnel_response:503")
+
+    def test_without_its_listener_nothing_is_served(self):
+        self.serve_with(("internal_listener: inside", "internal_listener: elsewhere"))
+        self.assertEqual(self.connect().end().data, b"")
+        self.assertEqual(self.log()["failure"], "tunnel_response:503")
+        self.proxy.wait_stats({"hbone.inbound.no_listener": 1})
+
+    def test_a_peer_that_is_not_expected_is_refused(self):
+        self.serve_with(('["%s"]' % CART, '["%s"]' % WEB))
+        self.assertEqual(self.connect().end().data, b"")
+        self.assertIn("wanted [%s], certificate SANs are [%s]" % (WEB, CART), self.log()["failure"])
+        self.proxy.wait_stats({"mesh.outbound.ssl.fail_verify_san": 1})
+
+    def test_a_client_of_another_trust_domain_is_refused(self):
+        self.serve_with(("identity: " + WEB, "identity: spiffe://elsewhere/ns/shop/sa/web"))
+        self.assertEqual(self.connect().end().data, b"")
+        self.proxy.wait_stats({"mesh.inbound.ssl.fail_verify_san": 1, "hbone.inbound.tunnels_total": 0})
+
+    def test_much_comes_whole(self):
+        self.backend("A", A)
+        self.serve_with(flags=("--concurrency", "2"))
+        data = os.urandom(1 << 20) * 4
+        connection = self.connect()
+        connection.read_until(b"A\n")
+        got = b""
+        for at in range(0, len(data), 1 << 18):
+            connection.send(data[at:at + (1 << 18)])
+            got += connection.read_length(1 << 18)
+        self.assertEqual(got, data)
+
+    def test_a_certificate_is_listed(self):
+        self.serve_with()
+        uris = {name.get("uri") for certificate in json.loads(self.proxy.text("/certs"))["certificates"]
+                for own in certificate.get("cert_chain", []) for name in own["subject_alt_names"]}
+        self.assertEqual(uris, {CART, WEB})
+
+    def test_the_authority_is_for_its_user_only(self):
+        self.serve_with()
+        self.assertEqual(stat.S_IMODE(os.stat(self.tmp("ca.pem")).st_mode), 0o600)
+        self.wait_error_text("for labs only")
+
+
+@unittest.skipIf(corpus_case.IS_ENVOY, "Envoy has no such filters")
+class Refusals(CorpusCase):
+    def refused(self, before, after, wanted):
+        with self.assertRaises(proxy.Refused) as caught:
+            self.serve("mesh/hbone_pair.yaml", lambda text: text.replace(before, after))
+        self.assertIn(wanted, caught.exception.stderr)
+
+    def test_a_file_that_others_can_read(self):
+        with open(self.tmp("ca.pem"), "w", encoding="utf-8"):
+            os.chmod(self.tmp("ca.pem"), 0o644)
+        self.refused("", "", "bootstrap_extensions[1].typed_config.certificates.lab_authority.file: ")
+
+    def test_no_certificates(self):
+        self.refused("certificates: {lab_authority: {file: /tmp/ca.pem}}", "certificates: {}",
+                     "bootstrap_extensions[1].typed_config.certificates.source: ")
+
+    def test_an_identity_that_is_none(self):
+        self.refused("identity: " + WEB, "identity: web",
+                     "static_resources.clusters[0].transport_socket.typed_config.identity: ")
+
+    def test_expected_peers_of_a_listener(self):
+        self.refused("identity: " + CART, "identity: %s\n          expected_peers: [%s]" % (CART, WEB),
+                     "transport_socket.typed_config.expected_peers: of clusters only")
+
+    def test_a_process_that_is_no_node(self):
+        self.refused("- name: culvert.bootstrap.mesh\n  typed_config:\n"
+                     '    "@type": type.googleapis.com/culvert.mesh.v1.Mesh\n'
+                     "    certificates: {lab_authority: {file: /tmp/ca.pem}}\n", "",
+                     "typed_config.identity: the bootstrap has no extension culvert.bootstrap.mesh")
+
+
+if __name__ == "__main__":
+    corpus_case.main()
