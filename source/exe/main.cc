@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string>
+#include <thread>
 #include <variant>
 #include <vector>
 
@@ -11,6 +15,7 @@
 #include "source/base/clock.h"
 #include "source/base/log.h"
 #include "source/config/mesh/mesh_proto.h"
+#include "source/config/mesh/node_bootstrap.h"
 #include "source/config/problems.h"
 #include "source/config/tls/tls_factories.h"
 #include "source/registry/registry.h"
@@ -76,8 +81,46 @@ int run(Options options, const registry::Registry& registry) {
   return 0;
 }
 
+// `culvert node` is `culvert -c` of what the environment amounts to; flags that follow count.
+// Nothing: `exit` has the end.
+std::optional<std::vector<std::string>> asNode(std::vector<std::string> arguments,
+                                               server::Exit& exit) {
+  const auto environment = config::node::NodeEnvironment::read(
+      [](const std::string& name) {
+        const char* const value = std::getenv(name.c_str());
+        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+      },
+      std::max(std::thread::hardware_concurrency(), 1u));
+  if (!environment.ok()) {
+    exit = {1, "", std::string(environment.status().message()) + "\n"};
+    return std::nullopt;
+  }
+  const std::string bootstrap = config::node::nodeBootstrap(*environment);
+  if (arguments.size() == 3 && arguments[2] == "--print-bootstrap") {
+    exit = {0, bootstrap, ""};
+    return std::nullopt;
+  }
+  std::vector<std::string> all = {arguments[0], "--config-yaml", bootstrap};
+  for (const auto& [flag, value] : config::node::nodeFlags(*environment)) {
+    all.insert(all.end(), {flag, value});
+  }
+  all.push_back("--disable-hot-restart");
+  all.insert(all.end(), arguments.begin() + 2, arguments.end());
+  return all;
+}
+
 int main(std::vector<std::string> arguments) {
   ::signal(SIGPIPE, SIG_IGN); // A peer that is gone is an error of the write.
+  if (arguments.size() > 1 && arguments[1] == "node") {
+    server::Exit exit;
+    std::optional<std::vector<std::string>> as_node = asNode(std::move(arguments), exit);
+    if (!as_node.has_value()) {
+      print(stdout, exit.out);
+      print(stderr, exit.err);
+      return exit.status;
+    }
+    arguments = *std::move(as_node);
+  }
   const auto parsed = server::parseOptions(std::move(arguments));
   if (const auto* exit = std::get_if<server::Exit>(&parsed)) {
     print(stdout, exit->out);
@@ -96,7 +139,7 @@ int main(std::vector<std::string> arguments) {
   access_log::registerAccessLoggers(registry);
   upstream::registerBuiltIn(registry);
   config::tls::registerTls(registry);
-  config::mesh::registerMesh(registry);
+  config::node::registerMesh(registry);
   server::registerBootstrapExtensions(registry);
   registerAll(registry);
   return run(options, registry);

@@ -20,6 +20,10 @@ constexpr absl::string_view kTcpProxyIdleTimeout = "envoy.tcp_proxy.per_connecti
 // "true": tcp_proxy asks for no tunnel, though it is configured to.
 constexpr absl::string_view kTcpProxyNoTunnel = "envoy.tcp_proxy.disable_tunneling";
 
+// An AddressState: where an ORIGINAL_DST cluster goes.
+constexpr absl::string_view kOriginalDstAddress =
+    "envoy.network.transport_socket.original_dst_address";
+
 // What sni_cluster leaves there. Threads: any.
 class ClusterName final : public net::FilterState::Object {
 public:

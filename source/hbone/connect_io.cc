@@ -7,6 +7,7 @@ namespace culvert::hbone {
 namespace {
 
 constexpr uint32_t kOk = 200;
+constexpr uint32_t kCancel = 8; // RFC 9113, section 7.
 
 } // namespace
 
@@ -39,6 +40,9 @@ void ConnectIo::close(bool reset) {
   const bool refused = !std::exchange(answered_, true);
   if (refused) {
     stream_->respondAndEnd(answer_->refusal, {}, {});
+  }
+  if (reset && !refused) {
+    stream_->resetAs(kCancel);
   }
   stream_->close(reset && !refused);
 }

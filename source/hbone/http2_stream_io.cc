@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/hbone/http2_stream_io.h"
 
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

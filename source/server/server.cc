@@ -28,8 +28,10 @@
 #include "source/server/listener_discovery.h"
 #include "source/server/listener_proto.h"
 #include "source/server/memory.h"
+#include "source/server/mesh_pages.h"
 #include "source/server/overload_proto.h"
 #include "source/server/stats_sink_proto.h"
+#include "source/stats/render.h"
 #include "source/tls/contexts.h"
 #include "source/upstream/cluster_manager.h"
 #include "source/upstream/cluster_proto.h"
@@ -70,9 +72,13 @@ Server::~Server() {
   main_.runOnce(false); // Connections of sinks go before what they belong to.
   main_clusters_.reset();
   admin_.reset();
+  mesh_pages_.reset();
   listener_discovery_.reset();
   cluster_discovery_.reset();
   listeners_.reset();
+  if (mesh_ != nullptr) {
+    mesh_->node.removeLoops();
+  }
   main_.runOnce(false); // The listeners' statistics are released here.
 }
 
@@ -95,6 +101,9 @@ void Server::configure(bool bind, Problems& problems) {
   buildStatsSinks(problems);
   buildDiscovery(problems);
   buildAdmin(bind, problems);
+  if (bind && mesh_ != nullptr && problems.ok()) {
+    buildMeshPages(problems);
+  }
 }
 
 // The file, then --config-yaml over it, then the flags that fill what neither says.
@@ -182,8 +191,8 @@ void Server::buildCore(Problems& problems) {
   factories_ = std::make_unique<FactoryContext>(
       FactoryContext{registry_, store_->root(), *access_log_, clock_, *runtime_, shared_,
                      tls_.get(), secrets_.get()});
-  mesh_ = config::mesh::readMesh(*bootstrap_, *tls_, store_->root(), problems);
-  factories_->mesh = mesh_.get();
+  mesh_ = config::node::readMesh(*bootstrap_, *tls_, store_->root(), problems);
+  factories_->mesh = mesh_ == nullptr ? nullptr : &mesh_->node;
 
   cap_ = std::make_unique<ConnectionCap>(runtime_->watch<uint64_t>(kConnectionLimitKey, kNoLimit),
                                          overload_config_.max_connections);
@@ -280,6 +289,9 @@ void Server::buildClusters(Problems& problems) {
   }
   for (auto& worker : workers_) {
     worker->setClusters(clusters_->makeThread(worker->loop()));
+    if (mesh_ != nullptr) {
+      mesh_->node.addLoop(worker->loop());
+    }
   }
 }
 
@@ -321,7 +333,7 @@ upstream::ClusterProtoContext Server::clusterContext() const {
           &store_->root(),
           tls_.get(),
           secrets_.get(),
-          mesh_.get()};
+          factories_->mesh};
 }
 
 // Only finds the sources; what they have is read when the server runs.
@@ -380,6 +392,34 @@ void Server::run() {
   restart_->onStopped();
   log_files_->flushAll();
   LOG(info, main, "exiting");
+}
+
+void Server::buildMeshPages(Problems& problems) {
+  const mesh::NodeSettings& settings = mesh_->node.settings();
+  mesh_pages_ = std::make_unique<MeshPages>(
+      main_, MeshPages::Sources{[this] {
+                                  return std::string(mesh_->node.localWorkload() == nullptr
+                                                         ? "state manager"
+                                                     : state_ != State::kLive ? "proxy"
+                                                                              : "");
+                                },
+                                [this] {
+                                  refreshStats();
+                                  stats::Query query;
+                                  query.format = stats::Format::kPrometheus;
+                                  return absl::StrCat(mesh_->node.traffic().render(),
+                                                      stats::render(*store_, query));
+                                }});
+  absl::Status status;
+  if (settings.readiness_address.isIp()) {
+    status = mesh_pages_->serveReadiness(settings.readiness_address);
+  }
+  if (status.ok() && settings.stats_address.isIp()) {
+    status = mesh_pages_->serveMetrics(settings.stats_address);
+  }
+  if (!status.ok()) {
+    problems.errorFrom(status, "bootstrap_extensions");
+  }
 }
 
 void Server::startWorkers() {
@@ -474,6 +514,9 @@ void Server::onTerminate(const char* signal) {
   terminating_ = true;
   restart_->onStopping();
   setHealthy(false); // Whoever asks /ready sends his clients elsewhere.
+  if (mesh_pages_ != nullptr) {
+    mesh_pages_->stop();
+  }
   listeners_->stopListening([](const ListenerConfig&) { return true; });
   LOG(info, main, "%d open connection(s) may end; another signal ends them", cap_->open());
   drain_deadline_ =

@@ -34,8 +34,8 @@ struct Context;
 namespace culvert::config::tls {
 class Secrets;
 }
-namespace culvert::mesh {
-class Node;
+namespace culvert::config::node {
+struct LoadedNode;
 }
 namespace culvert::tls {
 class Contexts;
@@ -49,6 +49,7 @@ class ThreadClusters;
 namespace culvert::server {
 
 class Admin;
+class MeshPages;
 struct DynamicResources;
 class ClusterDiscovery;
 class ListenerDiscovery;
@@ -106,6 +107,7 @@ private:
   void buildListeners(bool bind, config::Problems& problems);
   void buildDiscovery(config::Problems& problems);
   void buildAdmin(bool bind, config::Problems& problems);
+  void buildMeshPages(config::Problems& problems);
   void startWorkers();
   void watchOverload();
   void warnOfNoLimit();
@@ -133,7 +135,7 @@ private:
   std::unique_ptr<tls::Contexts> tls_;
   std::unique_ptr<Subscriptions> subscriptions_;
   std::unique_ptr<config::tls::Secrets> secrets_;
-  std::unique_ptr<mesh::Node> mesh_; // Null: this process is no node of a mesh.
+  std::unique_ptr<config::node::LoadedNode> mesh_; // Null: this process is no node of a mesh.
   std::unique_ptr<FactoryContext> factories_;
   std::unique_ptr<ConnectionCap> cap_;
   std::unique_ptr<upstream::ClusterManager> clusters_;
@@ -147,6 +149,7 @@ private:
   std::unique_ptr<upstream::ThreadClusters> main_clusters_; // Null: main connects to nobody.
   std::unique_ptr<StatsSinks> stats_sinks_;                 // Null: there are none.
   std::unique_ptr<Admin> admin_;
+  std::unique_ptr<MeshPages> mesh_pages_; // Null: nobody wants them.
   net::Fd restart_socket_;
   std::unique_ptr<HotRestart> restart_;
 

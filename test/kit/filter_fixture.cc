@@ -31,6 +31,7 @@ const NetworkFilterFactory* findFactory(const registry::Registry& registry, absl
 
 constexpr std::chrono::seconds kLogFlushInterval(10);
 constexpr size_t kInternalBufferBytes = 64 * 1024;
+mesh::Node* current_mesh = nullptr;
 
 ConnectionInfo someInfo() {
   ConnectionInfo info;
@@ -80,14 +81,19 @@ absl::StatusOr<FilterFixture::Server::Loaded> FilterFixture::Server::load(absl::
     return absl::InvalidArgumentError("the configuration is not a text proto of its type");
   }
   access_log::Context access_log{registry, log_files, nullptr};
-  FactoryContext context{registry, store.root(), access_log,          clock, *runtime, shared,
-                         nullptr,  nullptr,      kInternalBufferBytes};
+  FactoryContext context{
+      registry, store.root(), access_log,           clock,       *runtime, shared,
+      nullptr,  nullptr,      kInternalBufferBytes, current_mesh};
   auto config = factory->create(*message, context);
   if (!config.ok()) {
     return config.status();
   }
   return Loaded{*config, factory->terminal()};
 }
+
+void FilterFixture::setMesh(mesh::Node* node) { current_mesh = node; }
+
+event::Loop& FilterFixture::loop() { return server_->loop; }
 
 // No cluster exists.
 class FilterFixture::NoClusters final : public upstream::ThreadClusters {

@@ -9,6 +9,10 @@
 #include "source/filter_api/session.h"
 #include "test/fakes/fake_io.h"
 
+namespace culvert::mesh {
+class Node;
+}
+
 namespace culvert {
 
 // One connection from 10.0.0.1:1000 to 10.0.0.2:80 whose chain is the filter under test and, unless
@@ -43,6 +47,10 @@ public:
 
   // From the filter behind the one under test to the peer.
   void fromBehind(absl::string_view bytes, bool end = false);
+
+  // The node that filters made from now on are of; null: none.
+  static void setMesh(mesh::Node* node);
+  event::Loop& loop();
 
   // Everything that the peer, or the filter behind, has got so far.
   const std::string& toPeer() const { return peer_.received; }

@@ -8,18 +8,18 @@
 #include "culvert/mesh/v1/mesh.pb.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "source/base/proto.h"
+#include "source/config/mesh/mesh_log.h"
 #include "source/config/mesh/mesh_tls.h"
 #include "source/config/validate.h"
 #include "source/mesh/certificates/lab_source.h"
-#include "source/mesh/node/node.h"
-#include "source/tls/contexts.h"
 
-namespace culvert::config::mesh {
+namespace culvert::config::node {
 namespace {
 
 using culvert::mesh::Certificates;
 using culvert::mesh::CertificateSource;
-using culvert::mesh::Node;
+using culvert::mesh::NodeSettings;
+using culvert::mesh::Text;
 using culvert::mesh::v1::Mesh;
 
 constexpr std::chrono::hours kValidityDefault(24);
@@ -33,50 +33,102 @@ public:
   }
 };
 
-absl::StatusOr<std::unique_ptr<CertificateSource>>
-sourceOf(const culvert::mesh::v1::Certificates& proto, const base::Clock& clock) {
-  const base::Duration validity =
-      proto.has_validity() ? base::toDuration(proto.validity()) : base::Duration(kValidityDefault);
-  const std::string& file = proto.lab_authority().file();
-  return culvert::mesh::makeLabSource(file.empty() ? culvert::mesh::defaultLabFile() : file,
-                                      validity, clock);
-}
+// Reads one extension, which stands at `path`.
+class MeshReader {
+public:
+  MeshReader(const Mesh& proto, std::string path, Problems& problems)
+      : proto_(proto), path_(std::move(path)), problems_(problems) {}
 
-std::unique_ptr<Node> makeNode(const Mesh& proto, const std::string& path,
-                               culvert::tls::Contexts& contexts, stats::Scope& scope,
-                               Problems& problems) {
-  auto source = sourceOf(proto.certificates(), contexts.main().clock());
-  if (!source.ok()) {
-    problems.errorFrom(
-        absl::InvalidArgumentError(absl::StrCat("lab_authority.file: ", source.status().message())),
-        absl::StrCat(path, ".certificates"));
-    return nullptr;
+  std::unique_ptr<LoadedNode> read(culvert::tls::Contexts& contexts, stats::Scope& scope) {
+    NodeSettings settings;
+    settings.workload = {proto_.workload().name(), proto_.workload().namespace_(),
+                         proto_.workload().service_account()};
+    settings.node_name = proto_.node_name();
+    settings.network = Text::copy(proto_.network());
+    settings.readiness_address = address("readiness_address", proto_.readiness_address());
+    settings.stats_address = address("stats_address", proto_.stats_address());
+    auto source = certificateSource(contexts.main().clock());
+    if (source == nullptr) {
+      return nullptr;
+    }
+    culvert::mesh::TlsRules rules;
+    rules.allow_tls12 = proto_.certificates().allow_tls12();
+    auto loaded = std::make_unique<LoadedNode>(
+        contexts.main(), std::move(settings),
+        std::make_unique<Certificates>(contexts, std::move(source), rules, scope));
+    loadTable(*loaded);
+    return loaded;
   }
-  culvert::mesh::TlsRules rules;
-  rules.allow_tls12 = proto.certificates().allow_tls12();
-  return std::make_unique<Node>(
-      std::make_unique<Certificates>(contexts, *std::move(source), rules, scope));
-}
+
+private:
+  void fail(absl::string_view field, const absl::Status& status) {
+    problems_.errorFrom(absl::InvalidArgumentError(absl::StrCat(field, ": ", status.message())),
+                        path_);
+  }
+
+  net::Address address(absl::string_view field, const std::string& text) {
+    if (text.empty()) {
+      return {};
+    }
+    absl::StatusOr<net::Address> address = net::Address::parseIpPort(text);
+    if (!address.ok()) {
+      fail(field, address.status());
+      return {};
+    }
+    return *std::move(address);
+  }
+
+  std::unique_ptr<CertificateSource> certificateSource(const base::Clock& clock) {
+    const auto& proto = proto_.certificates();
+    const base::Duration validity = proto.has_validity() ? base::toDuration(proto.validity())
+                                                         : base::Duration(kValidityDefault);
+    const std::string& file = proto.lab_authority().file();
+    auto source = culvert::mesh::makeLabSource(
+        file.empty() ? culvert::mesh::defaultLabFile() : file, validity, clock);
+    if (!source.ok()) {
+      fail("certificates.lab_authority.file", source.status());
+      return nullptr;
+    }
+    return *std::move(source);
+  }
+
+  void loadTable(LoadedNode& loaded) {
+    if (proto_.local_file().empty()) {
+      return;
+    }
+    auto source = MeshSource::ofFile(proto_.local_file(), loaded.node.table(), loaded.watcher);
+    if (!source.ok()) {
+      fail("local_file", source.status());
+      return;
+    }
+    loaded.source = *std::move(source);
+  }
+
+  const Mesh& proto_;
+  const std::string path_;
+  Problems& problems_;
+};
 
 } // namespace
 
 void registerMesh(registry::Registry& registry) {
   registry.add(registry::Category::kBootstrap, std::make_unique<MeshFactory>());
   registerMeshTls(registry);
+  registerMeshLog(registry);
 }
 
-std::unique_ptr<Node> readMesh(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
-                               culvert::tls::Contexts& contexts, stats::Scope& scope,
-                               Problems& problems) {
+std::unique_ptr<LoadedNode> readMesh(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
+                                     culvert::tls::Contexts& contexts, stats::Scope& scope,
+                                     Problems& problems) {
   for (int i = 0; i < bootstrap.bootstrap_extensions_size(); i++) {
     const auto& any = bootstrap.bootstrap_extensions(i).typed_config();
     const std::string path = absl::StrCat("bootstrap_extensions[", i, "].typed_config");
     Mesh proto;
     if (base::typeOf(any) == proto.GetTypeName() && unpack(any, path, proto, problems)) {
-      return makeNode(proto, path, contexts, scope, problems);
+      return MeshReader(proto, path, problems).read(contexts, scope);
     }
   }
   return nullptr;
 }
 
-} // namespace culvert::config::mesh
+} // namespace culvert::config::node

@@ -3,29 +3,40 @@
 
 #include <memory>
 
+#include "source/config/mesh_file.h"
 #include "source/config/problems.h"
+#include "source/event/file_watcher.h"
+#include "source/mesh/node/node.h"
 #include "source/registry/registry.h"
 #include "source/stats/store.h"
+#include "source/tls/contexts.h"
 
-namespace culvert::mesh {
-class Node;
-}
-namespace culvert::tls {
-class Contexts;
-}
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
 }
 
-namespace culvert::config::mesh {
+namespace culvert::config::node {
 
-// Adds the bootstrap extension culvert.bootstrap.mesh. Threads: main.
+// A node with what fills its table.
+// Threads: main. Lifetime: the server's.
+struct LoadedNode {
+  LoadedNode(event::Loop& main, culvert::mesh::NodeSettings settings,
+             std::unique_ptr<culvert::mesh::Certificates> certificates)
+      : node(std::move(settings), std::move(certificates)), watcher(main) {}
+
+  culvert::mesh::Node node;
+  event::FileWatcher watcher;
+  std::unique_ptr<MeshSource> source; // Null: nothing does.
+};
+
+// Adds the bootstrap extension culvert.bootstrap.mesh, its transport socket and its access logger.
+// Threads: main.
 void registerMesh(registry::Registry& registry);
 
 // What that extension of a bootstrap says; null: it has none, or one with mistakes.
 // Threads: main. Errors: in `problems`.
-std::unique_ptr<culvert::mesh::Node>
-readMesh(const envoy::config::bootstrap::v3::Bootstrap& bootstrap, culvert::tls::Contexts& contexts,
-         stats::Scope& scope, Problems& problems);
+std::unique_ptr<LoadedNode> readMesh(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
+                                     culvert::tls::Contexts& contexts, stats::Scope& scope,
+                                     Problems& problems);
 
-} // namespace culvert::config::mesh
+} // namespace culvert::config::node

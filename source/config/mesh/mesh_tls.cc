@@ -16,7 +16,7 @@
 #include "source/upstream/transport_socket.h"
 #include "source/upstream/upstream.h"
 
-namespace culvert::config::mesh {
+namespace culvert::config::node {
 namespace {
 
 using culvert::mesh::Certificates;
@@ -31,30 +31,48 @@ absl::Status noMesh() {
       "identity: the bootstrap has no extension culvert.bootstrap.mesh");
 }
 
+// Whose certificate a connection shows: the configured one, or the node's of now.
+class Own {
+public:
+  Own(std::string identity, Node& node) : identity_(std::move(identity)), node_(node) {
+    if (!identity_.empty()) {
+      node_.certificates().keep(identity_);
+    }
+  }
+
+  std::string identity() const { return identity_.empty() ? node_.localIdentity() : identity_; }
+  // Null: there is none yet.
+  std::shared_ptr<const Certificates::Secured> find() const {
+    const std::string identity = this->identity();
+    return identity.empty() ? nullptr : node_.certificates().find(identity);
+  }
+
+private:
+  const std::string identity_; // "": the node's.
+  Node& node_;
+};
+
 class DownstreamMeshTls final : public DownstreamTransport {
 public:
-  DownstreamMeshTls(std::string identity, Certificates& certificates)
-      : identity_(std::move(identity)), certificates_(certificates) {}
+  explicit DownstreamMeshTls(Own own) : own_(std::move(own)) {}
 
   std::unique_ptr<net::Io> accept(event::Loop& loop,
                                   std::unique_ptr<net::Io> socket) const override {
-    const auto secured = certificates_.find(identity_);
+    const auto secured = own_.find();
     return secured == nullptr
                ? culvert::tls::withoutSecrets(std::move(socket), /*connecting=*/false)
                : secured->server->get()->accept(loop, std::move(socket));
   }
 
 private:
-  const std::string identity_;
-  Certificates& certificates_;
+  const Own own_;
 };
 
 // Who may be at the other end: as configured, else as the client's connection says; null: nobody.
 class UpstreamMeshTls final : public upstream::TransportSocketFactory {
 public:
-  UpstreamMeshTls(const MeshTls& proto, Certificates& certificates)
-      : identity_(proto.identity()), certificates_(certificates),
-        below_(upstream::makeRawTransport()) {
+  UpstreamMeshTls(const MeshTls& proto, Node& node)
+      : own_(proto.identity(), node), below_(upstream::makeRawTransport()) {
     if (!proto.expected_peers().empty()) {
       configured_ = std::make_shared<const net::ExpectedPeer>(
           std::vector<std::string>(proto.expected_peers().begin(), proto.expected_peers().end()));
@@ -64,9 +82,10 @@ public:
   absl::StatusOr<std::unique_ptr<net::Io>>
   connect(event::Loop& loop, const net::HostDescription& host, const net::ConnectOptions& options,
           const upstream::LoadBalancerContext& context) const override {
-    const auto secured = certificates_.find(identity_);
+    const auto secured = own_.find();
     if (secured == nullptr) {
-      return absl::UnavailableError(absl::StrCat("identity error: no certificate for ", identity_));
+      return absl::UnavailableError(
+          absl::StrCat("identity error: no certificate for '", own_.identity(), "'"));
     }
     auto socket = below_->connect(loop, host, options, context);
     if (!socket.ok()) {
@@ -80,7 +99,7 @@ public:
   bool secure() const override { return true; }
   std::string sharingKey(const upstream::LoadBalancerContext& context) const override {
     const net::ExpectedPeer* const peer = expected(context);
-    return absl::StrCat(identity_, ">", peer == nullptr ? "" : peer->serialize());
+    return absl::StrCat(own_.identity(), ">", peer == nullptr ? "" : peer->serialize());
   }
 
 private:
@@ -92,8 +111,7 @@ private:
     return downstream->filter_state->find<net::ExpectedPeer>(net::ExpectedPeer::kKey);
   }
 
-  const std::string identity_;
-  Certificates& certificates_;
+  const Own own_;
   const std::shared_ptr<upstream::TransportSocketFactory> below_;
   std::shared_ptr<const net::ExpectedPeer> configured_; // Null: as the connection says.
 };
@@ -114,9 +132,7 @@ public:
       return absl::InvalidArgumentError(
           "expected_peers: of clusters only; a listener takes clients of its trust domain");
     }
-    context.mesh->certificates().keep(proto.identity());
-    return std::make_shared<const DownstreamMeshTls>(proto.identity(),
-                                                     context.mesh->certificates());
+    return std::make_shared<const DownstreamMeshTls>(Own(proto.identity(), *context.mesh));
   }
 };
 
@@ -132,8 +148,7 @@ public:
     if (context.mesh == nullptr) {
       return noMesh();
     }
-    context.mesh->certificates().keep(proto.identity());
-    return std::make_shared<UpstreamMeshTls>(proto, context.mesh->certificates());
+    return std::make_shared<UpstreamMeshTls>(proto, *context.mesh);
   }
 };
 
@@ -145,4 +160,4 @@ void registerMeshTls(registry::Registry& registry) {
   registry.add(Category::kTransportSocketOut, std::make_unique<UpstreamFactory>());
 }
 
-} // namespace culvert::config::mesh
+} // namespace culvert::config::node

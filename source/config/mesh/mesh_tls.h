@@ -3,10 +3,10 @@
 
 #include "source/registry/registry.h"
 
-namespace culvert::config::mesh {
+namespace culvert::config::node {
 
 // Adds the transport socket culvert.transport_sockets.mesh, of listeners and of clusters.
 // Threads: main.
 void registerMeshTls(registry::Registry& registry);
 
-} // namespace culvert::config::mesh
+} // namespace culvert::config::node

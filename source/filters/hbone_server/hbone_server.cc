@@ -159,9 +159,7 @@ void HboneServer::onRequest(std::unique_ptr<hbone::Http2StreamIo> stream,
 
 // A listener that goes wants its clients to go elsewhere, as soon as they say something.
 void HboneServer::leaveWithListener() {
-  const net::ListenerDescription* const listener = connection().info().listener;
-  if (goodbye_timer_ == nullptr && listener != nullptr &&
-      listener->draining->load(std::memory_order_relaxed)) {
+  if (goodbye_timer_ == nullptr && connection().info().drains(connection().loop())) {
     session_->announceGoodbye();
     goodbye_timer_ = std::make_unique<event::Timer>(
         connection().loop(), event::Timer::Callback::to<&HboneServer::sayGoodbye>(this));

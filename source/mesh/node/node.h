@@ -2,23 +2,67 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "source/base/mutex.h"
+#include "source/event/loop.h"
 #include "source/mesh/certificates/certificates.h"
+#include "source/mesh/inbound_connections.h"
+#include "source/mesh/node/traffic.h"
+#include "source/mesh/table.h"
+#include "source/mesh/table_watch.h"
 
 namespace culvert::mesh {
 
+// Who a node is.
+struct NodeSettings {
+  LocalWorkloadWait::Key workload; // That it works for.
+  std::string node_name;           // Local workloads are of this one; "": of any.
+  Text network;
+  net::Address readiness_address; // No kind: nowhere.
+  net::Address stats_address;     // The same.
+};
+
 // What the process knows of the mesh that it is a node of. Filters and transport sockets find it in
 // the context that they are made with.
-// Threads: made on main; what it gives out says who may call it. Lifetime: the server's.
+// Threads: main, but for those that say so. Lifetime: the server's.
 class Node {
 public:
-  explicit Node(std::unique_ptr<Certificates> certificates)
-      : certificates_(std::move(certificates)) {}
+  Node(NodeSettings settings, std::unique_ptr<Certificates> certificates);
+  ~Node();
 
+  const NodeSettings& settings() const { return settings_; } // Any thread.
+  const WorkloadTable& table() const { return table_; }      // Any thread.
+  WorkloadTable& table() { return table_; }
+  Traffic& traffic() const { return traffic_; } // Any thread.
   Certificates& certificates() { return *certificates_; }
 
+  // Of a loop that has connections: before it runs; and of all of them, when they run no more.
+  void addLoop(event::Loop& loop);
+  void removeLoops() { loop_watches_.clear(); }
+
+  // The workload that this node works for; null: it is not in the table. Any thread.
+  WorkloadRef localWorkload() const;
+  // Its identity as a URI; "": the same. Any thread.
+  std::string localIdentity() const;
+  // What a loop lets in. Threads: the loop's.
+  InboundConnections& inbound(event::Loop& loop) const;
+
 private:
+  struct OfLoop;
+
+  void onUpdate(const Touched& touched);
+
+  const NodeSettings settings_;
+  WorkloadTable table_;
+  mutable Traffic traffic_;
   const std::unique_ptr<Certificates> certificates_;
+  std::unique_ptr<WorkloadTable::Watch> watch_;
+  std::vector<std::unique_ptr<LoopWatch>> loop_watches_;
+  mutable base::Mutex mutex_;
+  std::string identity_ CULVERT_GUARDED_BY(mutex_);
 };
 
 } // namespace culvert::mesh

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "source/filter_api/well_known_state.h"
+#include "source/mesh/node/connection_record.h"
+#include "source/mesh/node/node_for_test.h"
+#include "source/net/expected_peer.h"
+#include "test/kit/filter_fixture.h"
+
+namespace culvert {
+namespace {
+
+constexpr char kConfig[] = "tunnel_cluster: 'tunnels' plain_cluster: 'plain'";
+
+// A connection of the workload "web", 10.0.0.1, to 10.0.0.2:80.
+class HboneTest : public testing::Test {
+protected:
+  HboneTest() { FilterFixture::setMesh(&mesh_.node); }
+  ~HboneTest() override { FilterFixture::setMesh(nullptr); }
+
+  std::string left(absl::string_view key) {
+    const net::FilterState::Object* const object = filter().info().filter_state->find(key);
+    return object == nullptr ? "" : object->serialize();
+  }
+  std::string field(absl::string_view name) {
+    return mesh::ConnectionRecord::of(filter().info())->field(name).value_or("");
+  }
+  FilterFixture& filter() {
+    if (filter_ == nullptr) {
+      filter_ = std::make_unique<FilterFixture>("hbone", kConfig);
+    }
+    return *filter_;
+  }
+
+  mesh::NodeForTest mesh_{"web"};
+  std::unique_ptr<FilterFixture> filter_;
+};
+
+TEST_F(HboneTest, AWorkloadOfTheMeshIsReachedByATunnel) {
+  mesh_.add("web", "10.0.0.1");
+  mesh_.add("cart", "10.0.0.2");
+  filter().open();
+  EXPECT_EQ(left(kTcpProxyCluster), "tunnels");
+  EXPECT_EQ(left(kOriginalDstAddress), "10.0.0.2:15008");
+  EXPECT_EQ(left(net::ExpectedPeer::kKey), "spiffe://cluster.local/ns/shop/sa/cart");
+  EXPECT_EQ(left(kTcpProxyNoTunnel), "");
+  EXPECT_EQ(field("authority"), "10.0.0.2:80");
+  EXPECT_EQ(field("forwarded"), "for=\"10.0.0.1:1000\"");
+  EXPECT_EQ(field("traceparent").size(), 55u);
+  EXPECT_EQ(field("src.identity"), "spiffe://cluster.local/ns/shop/sa/web");
+  EXPECT_EQ(filter().count("tunnels"), 1u);
+}
+
+TEST_F(HboneTest, WhoIsNotInTheMeshIsReachedAsHeIs) {
+  mesh_.add("web", "10.0.0.1");
+  filter().open();
+  EXPECT_EQ(left(kTcpProxyCluster), "plain");
+  EXPECT_EQ(left(kOriginalDstAddress), "10.0.0.2:80");
+  EXPECT_EQ(left(kTcpProxyNoTunnel), "true");
+  EXPECT_EQ(field("authority"), "");
+  EXPECT_EQ(filter().count("plain"), 1u);
+}
+
+TEST_F(HboneTest, AWorkloadWithoutTunnelsIsReachedAsItIs) {
+  mesh_.add("web", "10.0.0.1");
+  mesh_.add("cart", "10.0.0.2", mesh::TunnelProtocol::kTcp);
+  filter().open();
+  EXPECT_EQ(left(kTcpProxyCluster), "plain");
+  EXPECT_EQ(field("dst.workload"), "cart");
+}
+
+TEST_F(HboneTest, WithoutItsOwnWorkloadItServesNobody) {
+  filter().open();
+  EXPECT_TRUE(filter().isClosed());
+  EXPECT_EQ(left(mesh::ConnectionRecord::kKey),
+            "failed to fetch information about local workload: web.shop (web)");
+  EXPECT_EQ(filter().count("denied"), 1u);
+}
+
+TEST_F(HboneTest, ACallToItselfIsRefused) {
+  mesh_.add("web", "10.0.0.1");
+  filter().info().local = *net::Address::parseIpPort("127.0.0.1:15001");
+  filter().open();
+  EXPECT_TRUE(filter().isClosed());
+  EXPECT_EQ(left(mesh::ConnectionRecord::kKey), "attempted recursive call to ourselves");
+}
+
+TEST(Hbone, NeedsTheMesh) {
+  EXPECT_EQ(FilterFixture::load("hbone", kConfig).message(),
+            "tunnel_cluster: the bootstrap has no extension culvert.bootstrap.mesh");
+}
+
+} // namespace
+} // namespace culvert

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/log.h"
+#include "source/filter_api/filter.h"
+#include "source/filter_api/well_known_state.h"
+#include "source/filters/mesh_inbound/mesh_inbound.pb.h"
+#include "source/mesh/inbound.h"
+#include "source/mesh/node/connection_record.h"
+#include "source/mesh/node/node.h"
+#include "source/mesh/tracing_headers.h"
+#include "source/net/upstream_source.h"
+
+namespace culvert {
+namespace {
+
+using Proto = filters::mesh_inbound::v1::MeshInbound;
+using mesh::ConnectionRecord;
+using net::RequestInfo;
+
+constexpr uint32_t kUnavailable = 503;
+
+// Threads: built on main, then read-only on all workers.
+struct Config {
+  static absl::StatusOr<std::shared_ptr<const Config>> create(const Proto& proto,
+                                                              FactoryContext& context) {
+    if (context.mesh == nullptr) {
+      return absl::FailedPreconditionError("the bootstrap has no extension culvert.bootstrap.mesh");
+    }
+    return std::make_shared<const Config>(proto, *context.mesh);
+  }
+  Config(const Proto& proto, mesh::Node& of)
+      : node(of), keep_source_address(proto.keep_source_address()),
+        packet_mark(proto.packet_mark()),
+        tell_baggage(!proto.has_tell_baggage() || proto.tell_baggage().value()) {}
+
+  const mesh::Node& node;
+  const mesh::IllegalPorts illegal_ports{/*socks5=*/false};
+  const bool keep_source_address;
+  const uint32_t packet_mark;
+  const bool tell_baggage;
+};
+
+absl::string_view headerOf(const RequestInfo& request, absl::string_view name) {
+  const std::string* const value = RequestInfo::find(request.headers, name);
+  return value == nullptr ? absl::string_view() : *value;
+}
+
+// Takes what comes in.
+class MeshInbound final : public Filter {
+public:
+  MeshInbound(const Config& config, FilterContext& context)
+      : config_(config), accepted_(context.counter("accepted")),
+        refused_(context.counter("refused")) {}
+
+  Next onOpen() override;
+  void onClose(const CloseReason& reason) override;
+
+private:
+  mesh::InboundResult ask(const mesh::TableReader& reader, const mesh::Workload& local);
+  Next accept(const mesh::InboundUpstream& upstream);
+  void describePeer(const mesh::TableReader& reader, const mesh::InboundResult& result);
+  Next refuse(uint32_t status, std::string error);
+
+  const Config& config_;
+  Counter& accepted_;
+  Counter& refused_;
+  std::shared_ptr<ConnectionRecord> record_;
+};
+
+Next MeshInbound::onOpen() {
+  ConnectionInfo& info = connection().info();
+  record_ = ConnectionRecord::leaveWith(info, ConnectionRecord::Direction::kInbound);
+  if (!info.remote.isIp() || !info.local.isIp()) {
+    return refuse(kUnavailable, "no original destination");
+  }
+  record_->tunnelled = info.request != nullptr;
+  record_->source = mesh::Ip::of(info.remote).withPort(info.remote.port());
+  record_->destination = mesh::Ip::of(info.local).withPort(info.local.port());
+  const mesh::WorkloadRef local = config_.node.localWorkload();
+  if (local == nullptr) {
+    return refuse(kUnavailable, absl::StrCat("failed to fetch information about local workload: ",
+                                             config_.node.settings().workload.toString()));
+  }
+  record_->destination_workload = local;
+  mesh::InboundResult result;
+  {
+    const mesh::TableReader reader(config_.node.table());
+    result = ask(reader, *local);
+    describePeer(reader, result);
+  }
+  if (auto* const refusal = std::get_if<mesh::Refusal>(&result)) {
+    return refuse(static_cast<uint32_t>(refusal->status), std::move(refusal->error));
+  }
+  return accept(std::get<mesh::InboundUpstream>(result));
+}
+
+mesh::InboundResult MeshInbound::ask(const mesh::TableReader& reader, const mesh::Workload& local) {
+  const RequestInfo* const request = connection().info().request.get();
+  if (request == nullptr) {
+    return mesh::acceptPlaintext(reader, local, record_->destination, config_.illegal_ports);
+  }
+  const std::string forwarded = mesh::forwardedHost(headerOf(*request, "forwarded"));
+  return mesh::acceptHbone(reader, {local, record_->destination, config_.node.settings().network,
+                                    headerOf(*request, ":method"), headerOf(*request, ":authority"),
+                                    forwarded, config_.illegal_ports});
+}
+
+void MeshInbound::describePeer(const mesh::TableReader& reader, const mesh::InboundResult& result) {
+  const ConnectionInfo& info = connection().info();
+  if (info.request != nullptr) {
+    const std::string* const network =
+        RequestInfo::find(info.request->headers, "x-forwarded-network");
+    record_->source_workload = mesh::sourceWorkload(
+        reader, config_.node.settings().network, mesh::Ip::of(record_->source),
+        network == nullptr ? std::nullopt : std::optional<absl::string_view>(*network));
+    record_->hbone_address = std::string(headerOf(*info.request, ":authority"));
+    if (info.tls != nullptr) {
+      record_->source_identity = mesh::firstIdentity(info.tls->peerUriSans());
+    }
+    record_->destination_identity = record_->destination_workload->identity();
+  } else {
+    record_->source_workload = mesh::sourceWorkload(reader, config_.node.settings().network,
+                                                    mesh::Ip::of(record_->source), std::nullopt);
+  }
+  if (const auto* const upstream = std::get_if<mesh::InboundUpstream>(&result)) {
+    record_->service = upstream->service;
+  }
+}
+
+Next MeshInbound::accept(const mesh::InboundUpstream& upstream) {
+  if (upstream.proxy_destination.has_value()) {
+    return refuse(kUnavailable, "PROXY headers to applications are not supported by Culvert yet");
+  }
+  ConnectionInfo& info = connection().info();
+  accepted_.add();
+  record_->known = true;
+  record_->target = upstream.destination;
+  config_.node.traffic().onOpened(*record_);
+  net::FilterState& state = info.mutableFilterState();
+  state.set(kOriginalDstAddress, std::make_shared<net::AddressState>(upstream.connect_to));
+  const mesh::Ip source = mesh::Ip::of(record_->source);
+  if (config_.keep_source_address && upstream.spoof_source &&
+      !(source == mesh::Ip::of(upstream.connect_to))) {
+    state.set(net::UpstreamSource::kKey,
+              std::make_shared<net::UpstreamSource>(source.withPort(0), config_.packet_mark));
+  }
+  if (info.request != nullptr && info.request->answer != nullptr && config_.tell_baggage) {
+    info.request->answer->accept_headers.emplace_back(
+        "baggage", mesh::baggageOf(*record_->destination_workload));
+  }
+  return Next::kContinue;
+}
+
+void MeshInbound::onClose(const CloseReason&) {
+  if (record_ != nullptr && record_->known) {
+    config_.node.traffic().onClosed(connection().info(), *record_);
+  }
+}
+
+Next MeshInbound::refuse(uint32_t status, std::string error) {
+  refused_.add();
+  LOG_CONNECTION(debug, filter, connection().id(), "refused: %s", error);
+  record_->error = std::move(error);
+  const RequestInfo* const request = connection().info().request.get();
+  if (request != nullptr && request->answer != nullptr) {
+    request->answer->refusal = status;
+  }
+  return connection().close(CloseReason::local("mesh_refused"), CloseMode::kNow);
+}
+
+} // namespace
+
+CULVERT_NETWORK_FILTER(mesh_inbound, Proto, MeshInbound, Config::create)
+
+} // namespace culvert

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/mesh/node/node.h"
+
+#include <optional>
+
+#include "source/base/log.h"
+#include "source/mesh/table_reader.h"
+
+namespace culvert::mesh {
+
+// A loop's own instance. Threads: the loop's.
+struct Node::OfLoop {
+  explicit OfLoop(event::Loop&) {}
+  std::optional<InboundConnections> inbound; // Nothing before the first.
+};
+
+Node::Node(NodeSettings settings, std::unique_ptr<Certificates> certificates)
+    : settings_(std::move(settings)), table_(settings_.node_name),
+      certificates_(std::move(certificates)),
+      watch_(table_.watch([this](const Touched& touched) { onUpdate(touched); })) {}
+
+Node::~Node() = default;
+
+void Node::addLoop(event::Loop& loop) {
+  loop_watches_.push_back(
+      std::make_unique<LoopWatch>(table_, loop, [this, &loop](const Touched& touched) {
+        if (touched.policies || touched.workloads) {
+          const size_t ended = inbound(loop).recheck();
+          if (ended > 0) {
+            LOG(info, rbac, "%d connection(s) closed, no longer allowed after an update", ended);
+          }
+        }
+      }));
+}
+
+InboundConnections& Node::inbound(event::Loop& loop) const {
+  std::optional<InboundConnections>& connections = loop.local<OfLoop>().inbound;
+  if (!connections.has_value()) {
+    connections.emplace(table_);
+  }
+  return *connections;
+}
+
+WorkloadRef Node::localWorkload() const {
+  const TableReader reader(table_);
+  return WorkloadRef(reader.localWorkload(settings_.workload.name, settings_.workload.ns,
+                                          settings_.workload.service_account));
+}
+
+std::string Node::localIdentity() const {
+  base::MutexLock lock(mutex_);
+  return identity_;
+}
+
+// The trust domain comes from the table, the rest is known.
+void Node::onUpdate(const Touched& touched) {
+  if (!touched.workloads) {
+    return;
+  }
+  const WorkloadRef local = localWorkload();
+  const std::string identity =
+      local == nullptr ? ""
+                       : Identity{local->trust_domain, Text::copy(settings_.workload.ns),
+                                  Text::copy(settings_.workload.service_account)}
+                             .toString();
+  if (identity == localIdentity()) {
+    return;
+  }
+  if (!identity.empty()) {
+    LOG(info, secret, "this node acts as %s", identity);
+    certificates_->keep(identity);
+  }
+  base::MutexLock lock(mutex_);
+  identity_ = identity;
+}
+
+} // namespace culvert::mesh

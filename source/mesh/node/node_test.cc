@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/mesh/node/node.h"
+
+#include "absl/strings/match.h"
+#include "gtest/gtest.h"
+#include "source/mesh/node/connection_record.h"
+#include "source/mesh/node/node_for_test.h"
+#include "source/mesh/node/outcome.h"
+
+namespace culvert::mesh {
+namespace {
+
+using Direction = ConnectionRecord::Direction;
+
+class NodeTest : public testing::Test {
+protected:
+  Outcome outcome(uint32_t flags, const std::string& reason) {
+    info_.response_flags = flags;
+    info_.mutableUpstream().failure_reason = reason;
+    return Outcome::of(info_, record_);
+  }
+  bool counts(absl::string_view line) { return absl::StrContains(traffic_.render(), line); }
+
+  net::ConnectionInfo info_;
+  ConnectionRecord record_{Direction::kOutbound};
+  Traffic traffic_;
+};
+
+TEST_F(NodeTest, ActsAsItsWorkloadOnceThatIsKnown) {
+  NodeForTest mesh("web");
+  EXPECT_EQ(mesh.node.localWorkload(), nullptr);
+  EXPECT_EQ(mesh.node.localIdentity(), "");
+  mesh.add("cart", "10.0.0.2");
+  EXPECT_EQ(mesh.node.localIdentity(), "");
+  mesh.add("web", "10.0.0.1");
+  EXPECT_EQ(mesh.node.localIdentity(), "spiffe://cluster.local/ns/shop/sa/web");
+  EXPECT_NE(mesh.node.certificates().find("spiffe://cluster.local/ns/shop/sa/web"), nullptr);
+}
+
+TEST_F(NodeTest, ARefusedTunnelIsToldByItsStatus) {
+  const Outcome outcome = this->outcome(net::kUpstreamConnectionFailure, "tunnel_response:401");
+  EXPECT_EQ(outcome.error, "http status: 401 Unauthorized");
+  EXPECT_EQ(outcome.flag, "CONNECT");
+}
+
+TEST_F(NodeTest, ATunnelThatTakesTooLongMayBeBlocked) {
+  record_.tunnelled = true;
+  EXPECT_EQ(outcome(net::kUpstreamConnectionFailure, "").flag, "NETWORK_POLICY");
+  record_.tunnelled = false;
+  EXPECT_EQ(outcome(net::kUpstreamConnectionFailure, "").error, "io error: connection timed out");
+}
+
+TEST_F(NodeTest, WithoutACertificateTheIdentityIsToBlame) {
+  EXPECT_EQ(outcome(net::kUpstreamConnectionFailure, "identity error: none").flag,
+            "IDENTITY_ERROR");
+}
+
+TEST_F(NodeTest, AResetIsASuccess) {
+  info_.close_reason = net::CloseReason::of(net::CloseCode::kPeerReset);
+  EXPECT_EQ(Outcome::of(info_, record_).error, "");
+  EXPECT_EQ(Outcome::of(info_, record_).flag, "-");
+}
+
+TEST_F(NodeTest, WhoIsDeniedIsCountedAsThat) {
+  record_.error = "policy";
+  record_.denied = true;
+  traffic_.onOpened(record_);
+  traffic_.onClosed(info_, record_);
+  EXPECT_TRUE(counts("istio_tcp_connections_opened_total{reporter=\"source\",source_workload="
+                     "\"unknown\""));
+  EXPECT_TRUE(counts("response_flags=\"DENY\",connection_security_policy=\"unknown\"} 1\n"));
+  EXPECT_TRUE(counts("# TYPE istio_tcp_connections_failed_total counter\n"
+                     "istio_tcp_connections_failed_total{"));
+}
+
+TEST_F(NodeTest, BytesAreThoseFromAndToWhoConnected) {
+  info_.bytes_received = 5;
+  info_.bytes_sent = 7;
+  traffic_.onOpened(record_);
+  traffic_.onClosed(info_, record_);
+  traffic_.onClosed(info_, record_);
+  EXPECT_TRUE(counts("} 10\n"));
+  EXPECT_TRUE(counts("} 14\n"));
+  EXPECT_FALSE(counts("istio_tcp_connections_failed_total{"));
+}
+
+} // namespace
+} // namespace culvert::mesh

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/mesh/node/outcome.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "source/event/http_server.h"
+
+namespace culvert::mesh {
+namespace {
+
+constexpr uint32_t kFailures = net::kUpstreamConnectionFailure | net::kNoHealthyUpstream |
+                               net::kUpstreamOverflow | net::kNoClusterFound |
+                               net::kUpstreamRetryLimitExceeded;
+
+// "401 Unauthorized" of "401".
+std::string statusText(absl::string_view status) {
+  int code = 0;
+  return absl::SimpleAtoi(status, &code) ? absl::StrCat(status, " ", event::httpReason(code))
+                                         : std::string(status);
+}
+
+Outcome connectFailure(absl::string_view reason, const ConnectionRecord& record) {
+  const bool inbound = record.direction == ConnectionRecord::Direction::kInbound;
+  if (absl::ConsumePrefix(&reason, "tunnel_response:")) {
+    return {absl::StrCat("http status: ", statusText(reason)), "CONNECT"};
+  }
+  if (absl::StartsWith(reason, "identity error")) {
+    return {std::string(reason), "IDENTITY_ERROR"};
+  }
+  if (reason.empty()) { // Time was up.
+    return record.tunnelled && !inbound
+               ? Outcome{"connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008",
+                         "NETWORK_POLICY"}
+               : Outcome{absl::StrCat(inbound ? "connection failed: " : "io error: ",
+                                      "connection timed out"),
+                         "CONNECT"};
+  }
+  return {absl::StrCat(inbound ? "connection failed: " : "io error: ", reason), "CONNECT"};
+}
+
+} // namespace
+
+Outcome Outcome::of(const net::ConnectionInfo& info, const ConnectionRecord& record) {
+  if (!record.error.empty()) {
+    return {record.error, record.denied ? "DENY" : "CONNECT"};
+  }
+  const uint32_t flags = info.response_flags | info.close_reason.responseFlags();
+  if ((flags & kFailures) == 0) {
+    return {};
+  }
+  return connectFailure(
+      info.upstream == nullptr ? absl::string_view() : info.upstream->failure_reason, record);
+}
+
+} // namespace culvert::mesh

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "source/mesh/node/connection_record.h"
+#include "source/net/connection_info.h"
+
+namespace culvert::mesh {
+
+// How a connection went, as logs and metrics of a mesh say it.
+// Threads: any.
+struct Outcome {
+  std::string error;            // "": all went well.
+  absl::string_view flag = "-"; // "DENY", "CONNECT", "NETWORK_POLICY", "IDENTITY_ERROR"
+
+  // Of a connection that is over, or about to be.
+  static Outcome of(const net::ConnectionInfo& info, const ConnectionRecord& record);
+};
+
+} // namespace culvert::mesh

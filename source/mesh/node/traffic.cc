@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "source/mesh/node/traffic.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "source/mesh/node/outcome.h"
+
+namespace culvert::mesh {
+namespace {
+
+// Grows a list of labels.
+class Labels {
+public:
+  void add(absl::string_view name, absl::string_view value) {
+    absl::StrAppend(&text_, text_.empty() ? "" : ",", name, "=\"",
+                    value.empty() ? "unknown"
+                                  : absl::StrReplaceAll(value, {{"\\", "\\\\"}, {"\"", "\\\""}}),
+                    "\"");
+  }
+  // One end: "source" or "destination".
+  void addEnd(absl::string_view end, const Workload* workload) {
+    const Text none;
+    const auto value = [&](Text Workload::* field) -> const Text& {
+      return workload == nullptr ? none : workload->*field;
+    };
+    add(absl::StrCat(end, "_workload"), value(&Workload::workload_name));
+    add(absl::StrCat(end, "_canonical_service"), value(&Workload::canonical_name));
+    add(absl::StrCat(end, "_canonical_revision"), value(&Workload::canonical_revision));
+    add(absl::StrCat(end, "_workload_namespace"), value(&Workload::ns));
+  }
+  void addEndsRest(absl::string_view end, const Workload* workload) {
+    const Text none;
+    add(absl::StrCat(end, "_app"), workload == nullptr ? none : workload->canonical_name);
+    add(absl::StrCat(end, "_version"), workload == nullptr ? none : workload->canonical_revision);
+    add(absl::StrCat(end, "_cluster"), workload == nullptr ? none : workload->cluster_id);
+  }
+  void addPlace(absl::string_view end, const Workload* workload) {
+    const Text none;
+    add(absl::StrCat(end, "_region"), workload == nullptr ? none : workload->locality.region);
+    add(absl::StrCat(end, "_zone"), workload == nullptr ? none : workload->locality.zone);
+  }
+  std::string take() { return std::move(text_); }
+
+private:
+  std::string text_;
+};
+
+std::string principalOf(const std::optional<Identity>& identity) {
+  return identity.has_value() ? identity->toString() : "";
+}
+
+std::string labelsOf(const ConnectionRecord& record, absl::string_view flag) {
+  const Workload* const source = record.source_workload.get();
+  const Workload* const destination = record.destination_workload.get();
+  const Service* const service = record.service.get();
+  const bool outbound = record.direction == ConnectionRecord::Direction::kOutbound;
+  Labels labels;
+  labels.add("reporter", outbound ? "source" : "destination");
+  labels.addEnd("source", source);
+  labels.add("source_principal", principalOf(record.source_identity));
+  labels.addEndsRest("source", source);
+  labels.add("destination_service", service == nullptr ? "" : service->hostname.view());
+  labels.add("destination_service_namespace", service == nullptr ? "" : service->ns.view());
+  labels.add("destination_service_name", service == nullptr ? "" : service->name.view());
+  labels.addEnd("destination", destination);
+  labels.add("destination_principal",
+             destination == nullptr ? "" : destination->identity().toString());
+  labels.addEndsRest("destination", destination);
+  labels.add("request_protocol", "tcp");
+  labels.add("response_flags", flag);
+  labels.add("connection_security_policy", record.tunnelled ? "mutual_tls" : "unknown");
+  if (source != nullptr || destination != nullptr) {
+    labels.addPlace("source", source);
+    labels.addPlace("destination", destination);
+  }
+  return labels.take();
+}
+
+} // namespace
+
+void Traffic::onOpened(const ConnectionRecord& record) {
+  const std::string labels = labelsOf(record, "-");
+  base::MutexLock lock(mutex_);
+  series_[labels].opened++;
+}
+
+void Traffic::onClosed(const net::ConnectionInfo& info, const ConnectionRecord& record) {
+  const absl::string_view flag = Outcome::of(info, record).flag;
+  const std::string labels = labelsOf(record, flag);
+  const std::string of_bytes = flag == "-" ? labels : labelsOf(record, "-");
+  base::MutexLock lock(mutex_);
+  Series& end = series_[labels];
+  end.closed++;
+  end.failed += flag == "-" ? 0 : 1;
+  Series& bytes = series_[of_bytes];
+  bytes.received_bytes += info.bytes_received;
+  bytes.sent_bytes += info.bytes_sent;
+}
+
+std::string Traffic::render() const {
+  std::map<std::string, Series> series;
+  {
+    base::MutexLock lock(mutex_);
+    series.insert(series_.begin(), series_.end());
+  }
+  std::string page;
+  // Series of a flag have no bytes and were not opened; those of none did not fail.
+  const auto family = [&](absl::string_view name, absl::string_view help, uint64_t Series::* value,
+                          bool always) {
+    absl::StrAppend(&page, "# HELP istio_tcp_", name, "_total ", help, ".\n# TYPE istio_tcp_", name,
+                    "_total counter\n");
+    for (const auto& [labels, counts] : series) {
+      if (counts.*value > 0 || (always && counts.opened > 0)) {
+        absl::StrAppend(&page, "istio_tcp_", name, "_total{", labels, "} ", counts.*value, "\n");
+      }
+    }
+  };
+  family("connections_opened", "Connections that were begun", &Series::opened, false);
+  family("connections_closed", "Connections that ended", &Series::closed, false);
+  family("connections_failed", "Connections that ended for a reason (unstable)", &Series::failed,
+         false);
+  family("received_bytes", "Bytes from who connected", &Series::received_bytes, true);
+  family("sent_bytes", "Bytes to who connected", &Series::sent_bytes, true);
+  return page;
+}
+
+} // namespace culvert::mesh

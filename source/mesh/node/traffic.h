@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "source/base/mutex.h"
+#include "source/mesh/node/connection_record.h"
+#include "source/net/connection_info.h"
+
+namespace culvert::mesh {
+
+// The connections of a node, counted by who talks to whom: the families istio_tcp_* with the mesh's
+// labels (mesh-control-plane 8.2). Bytes count when a connection ends. A series stays for as long
+// as the process, and there are as many as pairs of ends. Threads: any.
+class Traffic {
+public:
+  void onOpened(const ConnectionRecord& record);
+  void onClosed(const net::ConnectionInfo& info, const ConnectionRecord& record);
+
+  // In Prometheus's text format.
+  std::string render() const;
+
+private:
+  struct Series {
+    uint64_t opened = 0;
+    uint64_t closed = 0;
+    uint64_t failed = 0;
+    uint64_t received_bytes = 0;
+    uint64_t sent_bytes = 0;
+  };
+
+  mutable base::Mutex mutex_;
+  absl::flat_hash_map<std::string, Series> series_ CULVERT_GUARDED_BY(mutex_); // By its labels.
+};
+
+} // namespace culvert::mesh

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mesh nodes in pods of their own: `culvert node`, redirected by the kernel.
+
+Needs root: network namespaces and netfilter.
+"""
+
+import os
+import subprocess
+import unittest
+
+import corpus_case
+from lab import pods
+from lab.wait import until
+
+PORT = 8080
+
+
+def policy(name, action, *matches):
+    """A policy of the namespace: what one of `matches` is true of; without any, nothing."""
+    return {"name": name, "namespace": "shop", "scope": "Namespace", "action": action,
+            "dryRun": False, "rules": [[list(matches)]] if matches else []}
+
+
+def setUpModule():
+    why = "Envoy is no mesh node" if corpus_case.IS_ENVOY else pods.available()
+    if why:
+        raise unittest.SkipTest(why)
+
+
+class Nodes(corpus_case.CorpusCase):
+    def setUp(self):
+        super().setUp()
+        self.pods = pods.Pods(corpus_case.binary(), self.folder)
+        self.addCleanup(self.pods.close)
+        self.web, self.cart, self.outside = map(self.pods.add, ("web", "cart", "outside"))
+        for pod in (self.cart, self.outside):
+            pod.serve(PORT)
+        self.table()
+
+    def table(self, *policies):
+        self.pods.table([self.pods.workload("web"), self.pods.workload("cart")], policies)
+
+    def start_nodes(self, **variables):
+        self.web.start_node(**variables)
+        self.cart.start_node(**variables)
+
+    def asks(self, source, target, wanted):
+        self.assertEqual(source.ask(target.ip, PORT), wanted,
+                         source.errors() if source.node else "")
+
+    def test_pods_talk_through_a_tunnel(self):
+        self.start_nodes()
+        path = self.tmp("packets")
+        self.cart.capture(path)
+        self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
+        line = self.web.wait_log('direction="outbound"', "connection complete")
+        for text in ("dst.addr=%s:15008" % self.cart.ip, "dst.hbone_addr=%s:8080" % self.cart.ip,
+                     'src.identity="spiffe://cluster.local/ns/shop/sa/web"',
+                     'dst.identity="spiffe://cluster.local/ns/shop/sa/cart"', "bytes_sent=5 "):
+            self.assertIn(text, line)
+        line = self.cart.wait_log('direction="inbound"', "connection complete")
+        self.assertIn('src.identity="spiffe://cluster.local/ns/shop/sa/web"', line)
+        with open(path, "rb") as file:
+            packets = file.read()
+        self.assertIn(b"\x3a\xa0", packets)  # Port 15008 was seen,
+        self.assertNotIn(b"hello", packets)  # and nothing of what was said there.
+        self.assertNotIn(b"from 10.", packets)
+
+    def test_a_policy_denies(self):
+        self.table(policy("no-web", "Deny", {"serviceAccounts": [
+            {"namespace": "shop", "serviceAccount": "web"}]}))
+        self.start_nodes()
+        how, got = self.web.ask(self.cart.ip, PORT)
+        self.assertEqual(got, "")
+        self.assertIn('error="http status: 401 Unauthorized"',
+                      self.web.wait_log('direction="outbound"'))
+        self.assertIn('error="connection closed due to policy rejection: explicitly denied by: '
+                      'shop/no-web"', self.cart.wait_log('direction="inbound"'))
+
+    def test_a_change_of_policies_is_heeded(self):
+        self.start_nodes()
+        self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
+        self.table(policy("nobody", "Allow"))
+        until(lambda: self.web.ask(self.cart.ip, PORT)[1] == "", 10, "the denial")
+
+    def test_who_is_not_in_the_mesh_is_passed_through(self):
+        self.start_nodes()
+        self.asks(self.web, self.outside, ("FIN", "from %s\nhello" % self.web.ip))
+        line = self.web.wait_log("dst.addr=%s:8080" % self.outside.ip)
+        self.assertNotIn("hbone", line)
+
+    def test_plain_connections_come_in(self):
+        self.start_nodes()
+        self.asks(self.outside, self.cart, ("FIN", "from %s\nhello" % self.outside.ip))
+        line = self.cart.wait_log('direction="inbound"')
+        self.assertIn("src.addr=%s:" % self.outside.ip, line)
+        self.assertNotIn("src.identity", line)
+
+    def test_plain_connections_are_denied(self):
+        self.table(policy("strict", "Deny", {"notPrincipals": [{"Presence": []}]}))
+        self.start_nodes()
+        self.assertEqual(self.outside.ask(self.cart.ip, PORT)[1], "")
+
+    def test_an_application_that_is_away(self):
+        self.start_nodes()
+        self.assertEqual(self.web.ask(self.cart.ip, 8081)[1], "")
+        self.assertIn('error="http status: 503 Service Unavailable"',
+                      self.web.wait_log('direction="outbound"'))
+        self.assertIn('error="connection failed: ', self.cart.wait_log('direction="inbound"'))
+
+    def test_the_node_does_not_call_itself(self):
+        self.start_nodes()
+        for port in (15001, 15006, 15008):
+            self.assertEqual(self.web.ask(self.cart.ip, port)[1], "")
+
+    def test_the_source_can_be_our_own(self):
+        self.start_nodes(ENABLE_ORIG_SRC="false")
+        self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.cart.ip))
+
+    def test_pages(self):
+        self.start_nodes()
+        self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
+        metrics = self.web.get(15020, "/metrics")
+        self.assertIn("# TYPE istio_tcp_connections_opened_total counter", metrics)
+        self.assertIn('destination_workload="cart"', metrics)
+        self.assertEqual(self.web.get(15021, "/healthz/live"), "")
+
+    def test_what_it_runs_is_a_configuration(self):
+        environment = {"PATH": os.environ["PATH"], "PROXY_MODE": "dedicated", "FAKE_CA": "true",
+                       "PROXY_WORKLOAD_INFO": "shop/web/web", "IPV6_ENABLED": "false",
+                       "LOCAL_XDS_PATH": self.pods.table_path}
+        text = subprocess.run([corpus_case.binary(), "node", "--print-bootstrap"], check=True,
+                              env=environment, stdout=subprocess.PIPE).stdout
+        with open(self.tmp("node.yaml"), "wb") as file:
+            file.write(text)
+        subprocess.run([corpus_case.binary(), "-c", self.tmp("node.yaml"), "--mode", "validate"],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Environment(corpus_case.CorpusCase):
+    def refusal(self, **variables):
+        done = subprocess.run([corpus_case.binary(), "node"], env=variables, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+        self.assertNotEqual(done.returncode, 0)
+        return done.stderr
+
+    def test_a_variable_that_is_wrong_is_named(self):
+        self.assertIn("PROXY_WORKLOAD_INFO", self.refusal(PROXY_MODE="dedicated", FAKE_CA="true",
+                                                          LOCAL_XDS_PATH="/x"))
+        self.assertIn("PROXY_MODE=both", self.refusal(PROXY_MODE="both"))
+
+    def test_a_table_that_is_not_there_is_named(self):
+        self.assertIn("/nowhere.yaml", self.refusal(
+            PROXY_MODE="dedicated", FAKE_CA="true", PROXY_WORKLOAD_INFO="a/b/c",
+            LOCAL_XDS_PATH="/nowhere.yaml"))
+
+
+if __name__ == "__main__":
+    corpus_case.main()

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pods: network namespaces on a bridge, with a mesh node in those that are captured.
+
+Needs root, `ip` and `iptables`. Everything is removed by close().
+
+    with Pods(binary, folder) as pods:
+        web, cart = pods.add("web"), pods.add("cart")
+        pods.mesh(policies=[...])
+        cart.serve(8080)
+        print(web.ask(cart.ip, 8080))
+"""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+from lab.wait import until
+
+MARK = 1337  # Of the nodes' own sockets.
+_COUNT = itertools.count()
+# Rules that lead a pod's connections to its node (mesh-data-plane 1.7).
+_RULES = """
+iptables -w -t mangle -A PREROUTING -m mark --mark 0x539/0xfff -j CONNMARK --set-xmark 0x111/0xfff
+iptables -w -t mangle -A OUTPUT -m connmark --mark 0x111/0xfff -j CONNMARK --restore-mark
+iptables -w -t nat -A OUTPUT -m mark --mark 0x111/0xfff -j ACCEPT
+iptables -w -t nat -A OUTPUT ! -d 127.0.0.1/32 -o lo -j ACCEPT
+iptables -w -t nat -A OUTPUT -p tcp ! -d 127.0.0.1/32 -m mark ! --mark 0x539/0xfff -j REDIRECT --to-ports 15001
+iptables -w -t nat -A PREROUTING -p tcp ! -d 127.0.0.1/32 ! --dport 15008 -m mark ! --mark 0x539/0xfff -j REDIRECT --to-ports 15006
+ip rule add fwmark 0x111/0xfff pref 32764 lookup 100
+ip route add local 0.0.0.0/0 dev lo table 100
+"""
+# Tells whoever connects its address, then echoes.
+_SERVER = """
+import socketserver, sys
+class Handler(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(("from %s\\n" % self.client_address[0]).encode())
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+server = Server(("0.0.0.0", int(sys.argv[1])), Handler)
+print("listening", flush=True)
+server.serve_forever()
+"""
+# Sends, half-closes, prints what came and how it ended.
+_CLIENT = """
+import socket, sys
+host, port, text, within_s = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode(), float(sys.argv[4])
+got, how = b"", "FIN"
+try:
+    peer = socket.create_connection((host, port), within_s)
+    peer.settimeout(within_s)
+    peer.sendall(text)
+    peer.shutdown(socket.SHUT_WR)
+    while data := peer.recv(65536):
+        got += data
+except ConnectionResetError:
+    how = "RST"
+except OSError as error:
+    how = type(error).__name__
+sys.stdout.buffer.write(how.encode() + b"\\n" + got)
+"""
+# Writes every packet of an interface into a file.
+_CAPTURE = """
+import socket, sys
+listener = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(3))
+listener.bind((sys.argv[1], 0))
+print("listening", flush=True)
+with open(sys.argv[2], "wb", buffering=0) as out:
+    while True:
+        out.write(listener.recv(65536))
+"""
+
+
+def available():
+    """Why there can be no pods here; "" if there can."""
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    if os.geteuid() != 0:
+        return "not root"
+    missing = [tool for tool in ("ip", "iptables") if not shutil.which(tool)]
+    return "no " + ", ".join(missing) if missing else ""
+
+
+def _run(command):
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise RuntimeError("%s: %s" % (" ".join(command), done.stderr.strip()))
+
+
+class Pod:
+    def __init__(self, pods, name, ip, space):
+        self.pods, self.name, self.ip, self.space = pods, name, ip, space
+        self.node = None
+        self.captured = False
+        self._children = []
+
+    def command(self, *arguments):
+        return ["ip", "netns", "exec", self.space, *arguments]
+
+    def run(self, *arguments):
+        _run(self.command(*arguments))
+
+    def start(self, *arguments, **options):
+        """A process in the pod, which ends with it."""
+        child = subprocess.Popen(self.command(*arguments), stdin=subprocess.DEVNULL, **options)
+        self._children.append(child)
+        return child
+
+    def _start_listening(self, program, *arguments):
+        child = self.start(sys.executable, "-c", program, *arguments, stdout=subprocess.PIPE)
+        if child.stdout.readline() != b"listening\n":
+            raise RuntimeError("%s: the helper ended" % self.name)
+        return child
+
+    def serve(self, port):
+        return self._start_listening(_SERVER, str(port))
+
+    def ask(self, host, port, text="hello", within_s=15):
+        """(how it ended, what came) of a connection to `host`."""
+        done = subprocess.run(
+            self.command(sys.executable, "-c", _CLIENT, host, str(port), text, str(within_s)),
+            stdout=subprocess.PIPE, timeout=within_s * 3)
+        how, _, got = done.stdout.partition(b"\n")
+        return how.decode(), got.decode("utf-8", "replace")
+
+    def start_node(self, **variables):
+        """The mesh node of this pod; ready when this returns."""
+        for rule in _RULES.strip().splitlines():
+            self.run(*rule.split())
+        environment = {
+            "PATH": os.environ["PATH"], "PROXY_MODE": "dedicated", "FAKE_CA": "true",
+            "PROXY_WORKLOAD_INFO": "shop/%s/%s" % (self.name, self.name),
+            "LOCAL_XDS_PATH": self.pods.table_path, "PACKET_MARK": str(MARK),
+            "IPV6_ENABLED": "false", "ZTUNNEL_WORKER_THREADS": "1", **variables}
+        self.out_path = os.path.join(self.pods.folder, self.name + ".out")
+        self.err_path = os.path.join(self.pods.folder, self.name + ".err")
+        with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
+            self.node = self.start(self.pods.binary, "node", "--file-flush-interval-msec", "50",
+                                   env=environment, stdout=out, stderr=err)
+        until(self._ready, 30, "the node of " + self.name)
+        self.captured = True
+
+    def _ready(self):
+        if self.node.poll() is not None:
+            raise AssertionError("the node of %s ended:\n%s" % (self.name, self.errors()))
+        return self.get(15021, "/healthz/ready") == "ready\n"
+
+    def errors(self):
+        with open(self.err_path, encoding="utf-8") as file:
+            return file.read()
+
+    def get(self, port, path):
+        """The body of a page of the node; "" if there is none."""
+        program = ("import sys, urllib.request\n"
+                   "sys.stdout.write(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())")
+        done = subprocess.run(
+            self.command(sys.executable, "-c", program, "http://127.0.0.1:%d%s" % (port, path)),
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return done.stdout if done.returncode == 0 else ""
+
+    def stat(self, name):
+        for line in self.get(15000, "/stats").splitlines():
+            if line.startswith(name + ": "):
+                return int(line[len(name) + 2:])
+        return None
+
+    def wait_log(self, *wanted, within_s=10):
+        """The first line of the node's access log that holds all of `wanted`."""
+        found = []
+
+        def look():
+            with open(self.out_path, encoding="utf-8") as file:
+                found[:] = [line for line in file if all(text in line for text in wanted)]
+            return found
+
+        until(look, within_s, "a line of %s with %s" % (self.name, wanted))
+        return found[0]
+
+    def capture(self, path):
+        """Writes what passes the pod's interface to a file from now on."""
+        return self._start_listening(_CAPTURE, "eth0", path)
+
+    def close(self):
+        for child in self._children:
+            child.send_signal(signal.SIGKILL if child is not self.node else signal.SIGTERM)
+        for child in self._children:
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            if child.stdout:
+                child.stdout.close()
+
+
+class Pods:
+    def __init__(self, binary, folder):
+        self.binary, self.folder = binary, folder
+        self.table_path = os.path.join(folder, "mesh.json")
+        self.pods = {}
+        self._prefix = "cv%d-%d" % (os.getpid(), next(_COUNT))
+        self._bridge = self._prefix + "-bridge"
+        _run(["ip", "netns", "add", self._bridge])
+        self._in_bridge("ip", "link", "add", "br0", "type", "bridge")
+        self._in_bridge("ip", "link", "set", "br0", "up")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _in_bridge(self, *arguments):
+        _run(["ip", "netns", "exec", self._bridge, *arguments])
+
+    def add(self, name):
+        """A pod with an address of its own, and nothing in it."""
+        number = len(self.pods) + 1
+        space = "%s-%s" % (self._prefix, name)
+        pod = Pod(self, name, "10.99.0.%d" % number, space)
+        _run(["ip", "netns", "add", space])
+        self.pods[name] = pod
+        self._in_bridge("ip", "link", "add", "p%d" % number, "type", "veth", "peer", "name", "eth0",
+                        "netns", space)
+        self._in_bridge("ip", "link", "set", "p%d" % number, "master", "br0", "up")
+        for command in (("link", "set", "lo", "up"), ("addr", "add", pod.ip + "/24", "dev", "eth0"),
+                        ("link", "set", "eth0", "up"), ("route", "add", "default", "dev", "eth0")):
+            pod.run("ip", *command)
+        return pod
+
+    def workload(self, name, **more):
+        """A workload of the table: HBONE, in the namespace shop, of the service account `name`."""
+        return {"uid": "c1//Pod/shop/" + name, "name": name, "namespace": "shop",
+                "serviceAccount": name, "trustDomain": "cluster.local", "protocol": "HBONE",
+                "workloadIps": [self.pods[name].ip], "workloadName": name, "workloadType": "pod",
+                "canonicalName": name, "clusterId": "c1", "services": {}, **more}
+
+    def table(self, workloads, policies=(), services=()):
+        """Writes the table that the nodes read."""
+        path = self.table_path + ".new"
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"workloads": list(workloads), "policies": list(policies),
+                       "services": list(services)}, file, indent=1)
+        os.rename(path, self.table_path)
+
+    def close(self):
+        for pod in self.pods.values():
+            pod.close()
+        for space in [pod.space for pod in self.pods.values()] + [self._bridge]:
+            subprocess.run(["ip", "netns", "del", space], check=False)
