@@ -249,8 +249,100 @@ class Culvert(Proxy):
         return [self._path, "-c", config, "--concurrency", "1", "-l", "error"]
 
 
+# What takes CONNECT on the far side: the filter, and what the bootstrap must have for it.
+CONNECT_BY_HCM = """- name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: bench
+          codec_type: HTTP2
+          stream_idle_timeout: 3600s
+          http2_protocol_options:
+            allow_connect: true
+            initial_stream_window_size: 4194304
+            initial_connection_window_size: 16777216
+          upgrade_configs: [{upgrade_type: CONNECT}]
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+              - match: {connect_matcher: {}}
+                route: {cluster: backend, upgrade_configs: [{upgrade_type: CONNECT, connect_config: {}}]}
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}"""
+CONNECT_BY_HBONE_SERVER = """- name: culvert.filters.hbone_server
+        typed_config:
+          "@type": type.googleapis.com/culvert.filters.hbone_server.v1.HboneServer
+          stat_prefix: bench
+          internal_listener: inside
+  - name: inside
+    internal_listener: {}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.tcp_proxy
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: inside
+          cluster: backend
+          idle_timeout: 3600s"""
+INTERNAL_LISTENERS = """bootstrap_extensions:
+- name: envoy.bootstrap.internal_listener
+  typed_config: {"@type": type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener}
+"""
+
+
+class Pair:
+    """Two proxies of one kind with a tunnel between them: clients, near, far, backend."""
+
+    def __init__(self, name, near, far):
+        self.name, self.near, self.far = name, near, far
+        self.listen_port = near.listen_port
+
+    def start(self):
+        self.far.start()
+        self.near.start()
+
+    def stop(self):
+        self.near.stop()
+        self.far.stop()
+
+    def cpu_ns(self):
+        return self.near.cpu_ns() + self.far.cpu_ns()
+
+    def version(self):
+        return self.near.version()
+
+
+def _side(kind, template, more):
+    """A class of proxies like `kind` that run another file."""
+
+    class Side(kind):
+        def template(self):
+            return template
+
+        def values(self):
+            return more
+
+    return Side
+
+
+def make_pair(name, scratch, backend_port, binaries):
+    """The pair called `name`; raises Missing where it cannot run."""
+    kind, more = (Envoy, []) if name == "envoy" else (Culvert, [binaries["culvert"]])
+    by_hcm = {"extensions": "", "filter": CONNECT_BY_HCM}
+    by_server = {"extensions": INTERNAL_LISTENERS, "filter": CONNECT_BY_HBONE_SERVER}
+    far = _side(kind, "hbone_far.yaml", by_server if name == "culvert" else by_hcm)(
+        name + "-far", scratch, backend_port, False, *more)
+    near = _side(kind, "hbone_near.yaml", {})(
+        name + "-near", scratch, far.listen_port, False, *more)
+    return Pair(name, near, far)
+
+
 NAMES = ["direct", "floor-copy", "floor-splice", "haproxy", "haproxy-splice", "nginx", "envoy",
          "culvert"]
+# The pairs; culvert-hcm takes CONNECT by the filter that Envoy has, culvert by its own.
+HBONE_NAMES = ["envoy", "culvert-hcm", "culvert"]
 # Those that terminate TLS.
 TLS_NAMES = ["haproxy", "nginx", "envoy", "culvert"]
 # What Culvert is to beat; floors and the bare path are no products.

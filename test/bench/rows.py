@@ -30,10 +30,22 @@ ROWS = {
     "tls_request": Row("CPU µs per small request, 32 connections", "", True),
     "tls_idle": Row("KB per idle connection", "", True),
     "tls_rest": Row("MB at rest", "", True),
+    "hb_up1": Row("CPU s per GB, 1 stream, up", "≤ 1.25", True),
+    "hb_down1": Row("CPU s per GB, 1 stream, down", "≤ 1.25", True),
+    "hb_bulk8": Row("CPU s per GB, 8 streams", "≤ 1.3", True),
+    "hb_request": Row("CPU µs per small request, 32 connections", "≤ 20", True),
+    "hb_connection": Row("CPU µs per new connection of an application", "≤ 100", True),
+    "hb_idle_near": Row("KB per idle connection, client's side", "≤ 3", True),
+    "hb_idle_far": Row("KB per idle connection, server's side", "≤ 3", True),
+    "hb_rest_near": Row("MB at rest, client's side", "≤ 10", True),
+    "hb_rest_far": Row("MB at rest, server's side", "≤ 10", True),
+    "hb_p50": Row("request latency p50, µs", "", True),
+    "hb_p99": Row("request latency p99, µs", "", True),
 }
 TLS_ROWS = ["handshake", "resumption", "tls_bulk1", "tls_bulk8", "tls_request", "tls_idle",
             "tls_rest"]
-PLAIN_ROWS = [row for row in ROWS if row not in TLS_ROWS]
+HBONE_ROWS = [row for row in ROWS if row.startswith("hb_")]
+PLAIN_ROWS = [row for row in ROWS if row not in TLS_ROWS + HBONE_ROWS]
 
 # The run that gives a row.
 RUN_OF_ROW = {
@@ -42,6 +54,10 @@ RUN_OF_ROW = {
     "idle": "memory", "rest": "memory",
     "handshake": "handshakes", "resumption": "resumptions", "tls_bulk1": "bulk1",
     "tls_bulk8": "bulk8", "tls_request": "requests", "tls_idle": "memory", "tls_rest": "memory",
+    "hb_up1": "bulk1", "hb_down1": "bulk1", "hb_bulk8": "bulk8", "hb_request": "requests",
+    "hb_p50": "requests", "hb_p99": "requests", "hb_connection": "connections",
+    "hb_idle_near": "memory", "hb_idle_far": "memory", "hb_rest_near": "memory",
+    "hb_rest_far": "memory",
 }
 
 Amounts = collections.namedtuple("Amounts", "bulk_bytes requests connections idle")
@@ -110,17 +126,22 @@ class Runner:
 
     def _memory(self, proxy):
         """For a proxy that has just started."""
+        rest_kb, idle_kb = self._grown(proxy, lambda: [proxy.memory_kb()])
+        return {"rest": rest_kb[0] / 1024, "idle": idle_kb[0]}
+
+    def _grown(self, proxy, memory_kb):
+        """What `memory_kb` lists: at rest, and how much more there is per idle connection."""
         time.sleep(1)
-        rest_kb = proxy.memory_kb()
+        rest_kb = memory_kb()
         count = self._amounts.idle
         client = subprocess.Popen(
             [self._client, "idle", f"--port={proxy.listen_port}", f"--connections={count}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         client.stdout.readline()
         time.sleep(1)
-        idle_kb = proxy.memory_kb()
+        idle_kb = memory_kb()
         client.communicate()
-        return {"rest": rest_kb / 1024, "idle": (idle_kb - rest_kb) / count}
+        return rest_kb, [(idle - rest) / count for idle, rest in zip(idle_kb, rest_kb)]
 
 
 class TlsRunner(Runner):
@@ -143,3 +164,24 @@ class TlsRunner(Runner):
     def _requests(self, proxy):
         cpu_ns, result = self._cost(proxy, "requests", connections=32, count=self._amounts.requests)
         return {"request": cpu_ns / 1e3 / result["count"]}
+
+
+class HboneRunner(Runner):
+    """The same work through a tunnel between two proxies; CPU is that of both."""
+
+    def run(self, name, proxy):
+        figures = super().run(name, proxy)
+        return {"hb_" + row: value for row, value in figures.items() if "hb_" + row in HBONE_ROWS}
+
+    def _bulk1(self, proxy):
+        figures = {}
+        for row, mode in (("up1", "upload"), ("down1", "download")):
+            cpu_ns, result = self._cost(proxy, mode, connections=1, bytes=self._amounts.bulk_bytes // 2)
+            figures[row] = cpu_ns / result["bytes"]
+        return figures
+
+    def _memory(self, proxy):
+        rest_kb, idle_kb = self._grown(
+            proxy, lambda: [proxy.near.memory_kb(), proxy.far.memory_kb()])
+        return {"rest_near": rest_kb[0] / 1024, "rest_far": rest_kb[1] / 1024,
+                "idle_near": idle_kb[0], "idle_far": idle_kb[1]}
