@@ -143,10 +143,15 @@ TEST_F(InboundTest, AWaypointIsAskedForItsServices) { // T-34, T-35
 }
 
 TEST_F(InboundTest, OneOfSeveralWaypointsIsOne) {
-  service("s.host", {"10.96.0.1"}, {{80, 8080}}, [this](Service& s) {
-    s.weighted_waypoints = {{gateway("/10.0.0.9:15008"), 1}, {gateway("/10.0.0.2:15008"), 1}};
-  });
-  EXPECT_EQ(connect("10.96.0.1:80"), "10.0.0.2:80");
+  const auto weighted = [this](uint32_t weight) {
+    service("s.host", {"10.96.0.1"}, {{80, 8080}}, [&](Service& s) {
+      s.weighted_waypoints = {{gateway("/10.0.0.9:15008"), 1},
+                              {gateway("/10.0.0.2:15008"), weight}};
+    });
+    return connect("10.96.0.1:80");
+  };
+  EXPECT_EQ(weighted(1), "10.0.0.2:80");
+  EXPECT_EQ(weighted(0), "400 ip mismatch: 10.0.0.2 != 10.96.0.1"); // Nobody is sent here.
 }
 
 TEST_F(InboundTest, AnotherPodsWaypointIsNotThisOne) { // T-35

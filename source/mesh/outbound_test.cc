@@ -243,6 +243,8 @@ TEST_F(OutboundTest, AWorkloadIsReachedAtTheAddressAskedFor) { // T-15
   workload("a", {"10.0.0.2", "fd00::2"}, hbone);
   EXPECT_EQ(route("10.0.0.2:80"), "HBONE 10.0.0.2:15008 for 10.0.0.2:80");
   EXPECT_EQ(route("[fd00::2]:80"), "HBONE [fd00::2]:15008 for [fd00::2]:80");
+  workload("b", {"10.0.0.3", "10.0.0.4"}, hbone);
+  EXPECT_EQ(route("10.0.0.4:80"), "HBONE 10.0.0.4:15008 for 10.0.0.4:80");
 }
 
 TEST_F(OutboundTest, AServiceMayForceAFamily) { // T-16

@@ -123,8 +123,12 @@ TEST_F(TableTest, TheBestOfSeveralAtOneAddressIsMeant) { // T-30
   workload("c", {"10.0.0.2"}, named("c//Pod/ns/c", true));
   workload("d", {"10.0.0.2"}, named("c//Pod/ns/d", false));
   EXPECT_EQ(at("10.0.0.2"), "c//Pod/ns/c");
+  workload("e", {"10.0.0.2"}, named("c//Pod/ns/e", true));
+  EXPECT_EQ(at("10.0.0.2"), "c//Pod/ns/e"); // Of equals the one that came last.
+  remove(ResourceKind::kWorkload, "c//Pod/ns/e");
+  EXPECT_EQ(at("10.0.0.2"), "c//Pod/ns/c");
   remove(ResourceKind::kWorkload, "c//Pod/ns/c");
-  EXPECT_EQ(at("10.0.0.2"), "c//Pod/ns/d"); // Of equals the one that came last.
+  EXPECT_EQ(at("10.0.0.2"), "c//Pod/ns/d");
   remove(ResourceKind::kWorkload, "c//Pod/ns/d");
   remove(ResourceKind::kWorkload, "c//Pod/ns/b");
   EXPECT_EQ(at("10.0.0.2"), "entry");
@@ -142,6 +146,9 @@ TEST_F(TableTest, AVipMayBelongToSeveralNamespaces) { // T-25
   EXPECT_EQ(vip("10.96.0.1", "first"), "first/s");
   EXPECT_EQ(vip("10.96.0.1", std::nullopt), "canonical/s");
   EXPECT_EQ(host("third", "s"), "canonical/s");
+  service("s", {"10.96.0.1"}, {}, in("later", [](Service& s) { s.canonical = true; }));
+  EXPECT_EQ(vip("10.96.0.1", "third"), "later/s"); // Of several the last.
+  remove(ResourceKind::kService, "later/s");
   EXPECT_EQ(host("second", "s"), "second/s");
 }
 

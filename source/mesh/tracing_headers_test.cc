@@ -73,7 +73,7 @@ TEST(TraceContextTest, AnythingElseIsNone) {
   for (const std::string& text :
        {std::string(55, '0'), std::string(), "00-" + trace + "-" + parent + "-00-",
         "00-" + trace + "-" + parent + "-0g", "00-" + trace + parent + "--00",
-        "0-" + trace + "-" + parent + "-000"}) {
+        "00-" + trace + "-" + parent + "-000", "0-" + trace + "-" + parent + "-000"}) {
     EXPECT_FALSE(TraceContext::parse(text).has_value()) << text;
   }
 }

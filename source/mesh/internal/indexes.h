@@ -107,6 +107,10 @@ struct TableIndexes {
   absl::flat_hash_map<NetworkAddress, ServiceSlots> vips;
   std::vector<CidrEntry> cidr_vips;
 
+  // Erased since the index was copied: each may have left a mark that takes room.
+  size_t workloads_erased = 0;
+  size_t addresses_erased = 0;
+
   ByText<PolicyRef> policies;
   ByText<std::vector<const Policy*>> policies_by_namespace; // "": global ones.
 };

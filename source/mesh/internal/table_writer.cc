@@ -21,14 +21,19 @@ private:
 };
 
 // A copy with room for more, if there is none: a table of a hundred thousand takes milliseconds to
-// grow.
-template <class Index> void growBeside(Index& index, size_t more, TableLock& lock) {
-  if (index.size() + more <= index.capacity() - index.capacity() / 8) {
+// grow, or to get rid of marks of what was erased.
+template <class Index>
+void growBeside(Index& index, size_t more, TableLock& lock, size_t* erased = nullptr) {
+  const size_t marks = erased == nullptr ? 0 : *erased;
+  if (index.size() + marks + more <= index.capacity() - index.capacity() / 8) {
     return;
   }
   Index bigger;
-  bigger.reserve(std::max(index.size() * 2, index.size() + more));
+  bigger.reserve(index.size() + index.size() / 16 + more);
   bigger.insert(index.begin(), index.end());
+  if (erased != nullptr) {
+    *erased = 0;
+  }
   const WriteLock locked(lock);
   index.swap(bigger);
 }
@@ -129,8 +134,9 @@ std::vector<Rejection> TableWriter::apply(absl::Span<const Change> changes) {
 
 void TableWriter::makeRoom(size_t changes) {
   constexpr size_t kAddressesEach = 2;
-  growBeside(indexes_.workloads, changes, table_.lock_);
-  growBeside(indexes_.addresses, changes * kAddressesEach, table_.lock_);
+  growBeside(indexes_.workloads, changes, table_.lock_, &indexes_.workloads_erased);
+  growBeside(indexes_.addresses, changes * kAddressesEach, table_.lock_,
+             &indexes_.addresses_erased);
   growBeside(indexes_.services, changes, table_.lock_);
   growBeside(indexes_.services_by_hostname, changes, table_.lock_);
   growBeside(indexes_.vips, changes * kAddressesEach, table_.lock_);
@@ -185,6 +191,7 @@ void TableWriter::removeWorkload(absl::string_view uid) {
   touchEndpoints(**found);
   old_workloads_.push_back(*found);
   indexes_.workloads.erase(found);
+  indexes_.workloads_erased++;
   touched_.workloads = true;
 }
 
@@ -231,6 +238,7 @@ void TableWriter::indexAddress(const WorkloadAddress& address) {
   all.push_back(address);
   if (rank(*address.workload) >= rank(*at->workload)) {
     indexes_.addresses.erase(at);
+    indexes_.addresses_erased++;
     indexes_.addresses.insert(address);
   }
 }
@@ -241,12 +249,14 @@ void TableWriter::unindexAddress(const WorkloadAddress& address) {
   if (shared == indexes_.shared_addresses.end()) {
     if (at != indexes_.addresses.end() && at->workload == address.workload) {
       indexes_.addresses.erase(at);
+      indexes_.addresses_erased++;
     }
     return;
   }
   auto& all = shared->second;
   std::erase_if(all, [&](const auto& other) { return other.workload == address.workload; });
   indexes_.addresses.erase(at);
+  indexes_.addresses_erased++;
   if (!all.empty()) { // Of equals the last.
     indexes_.addresses.insert(
         *std::max_element(all.rbegin(), all.rend(), [](const auto& a, const auto& b) {
