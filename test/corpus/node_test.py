@@ -4,7 +4,9 @@
 Needs root: network namespaces and netfilter.
 """
 
+import json
 import os
+import signal
 import subprocess
 import unittest
 
@@ -117,12 +119,75 @@ class Nodes(corpus_case.CorpusCase):
         self.start_nodes(ENABLE_ORIG_SRC="false")
         self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.cart.ip))
 
-    def test_pages(self):
+    def test_a_live_connection_ends_with_its_permission(self):
+        self.start_nodes()
+        held = self.web.hold(self.cart.ip, PORT)
+        plain = self.outside.hold(self.cart.ip, PORT)
+        self.table(policy("nobody", "Allow"))
+        self.assertEqual(self.web.ended(held), "RST")
+        self.assertIn(self.web.ended(plain), ("FIN", "RST"))
+        self.assertIn('error="connection closed due to policy change"',
+                      self.cart.wait_log("src.addr=%s:" % self.web.ip, "error"))
+        self.assertEqual(self.web.stat("cluster.tunnels.upstream_cx_active"), 1)
+
+    def test_connections_share_a_tunnel(self):
+        self.start_nodes()
+        held = [self.web.hold(self.cart.ip, PORT) for _ in range(8)]
+        self.assertEqual(self.web.stat("cluster.tunnels.upstream_cx_total"), 1)
+        self.assertEqual(self.web.stat("cluster.tunnels.upstream_rq_active"), len(held))
+
+    def test_a_node_that_dies_ends_its_tunnels(self):
+        self.start_nodes()
+        held = self.web.hold(self.cart.ip, PORT)
+        self.cart.node.send_signal(signal.SIGKILL)
+        self.assertIn(self.web.ended(held), ("FIN", "RST"))
+        self.web.wait_log('direction="outbound"', "connection complete")
+        self.assertEqual(self.web.ask(self.cart.ip, PORT)[1], "")
+
+    def test_a_node_that_leaves_lets_connections_end(self):
+        self.start_nodes(CONNECTION_TERMINATION_DEADLINE="1s")
+        held = self.web.hold(self.cart.ip, PORT)
+        self.cart.node.send_signal(signal.SIGTERM)
+        until(lambda: self.cart.get(15021, "/healthz/ready") == "", 10, "the end of readiness")
+        self.assertIn(self.web.ended(held), ("FIN", "RST"))
+        self.assertEqual(self.cart.node.wait(10), 0)
+
+    def test_both_families_are_listened_to(self):
+        self.start_nodes(IPV6_ENABLED="true")
+        self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
+
+    def test_lines_can_be_json(self):
+        self.start_nodes(LOG_FORMAT="json")
+        self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
+        line = json.loads(self.web.wait_log("outbound"))
+        self.assertEqual((line["message"], line["dst.workload"], line["bytes_sent"]),
+                         ("connection complete", "cart", 5))
+
+    def test_metrics_say_who_talks_to_whom(self):
         self.start_nodes()
         self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
-        metrics = self.web.get(15020, "/metrics")
-        self.assertIn("# TYPE istio_tcp_connections_opened_total counter", metrics)
-        self.assertIn('destination_workload="cart"', metrics)
+        self.web.wait_log('direction="outbound"')
+        wanted = ('istio_tcp_received_bytes_total{reporter="source",source_workload="web"',
+                  'destination_principal="spiffe://cluster.local/ns/shop/sa/cart"',
+                  'connection_security_policy="mutual_tls"')
+        lines = [line for line in self.web.get(15020, "/metrics").splitlines()
+                 if all(text in line for text in wanted)]
+        self.assertEqual([line.rsplit(" ", 1)[1] for line in lines], ["5"])
+
+    def test_what_it_prints_runs_as_the_same_node(self):
+        self.cart.start_node()
+        environment = {"PATH": os.environ["PATH"], "PROXY_MODE": "dedicated", "FAKE_CA": "true",
+                       "PROXY_WORKLOAD_INFO": "shop/web/web", "IPV6_ENABLED": "false",
+                       "PACKET_MARK": str(pods.MARK), "LOCAL_XDS_PATH": self.pods.table_path}
+        with open(self.tmp("node.yaml"), "wb") as file:
+            subprocess.run([corpus_case.binary(), "node", "--print-bootstrap"], check=True,
+                           env=environment, stdout=file)
+        self.web.start_node(["-c", self.tmp("node.yaml"), "--disable-hot-restart"])
+        self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
+
+    def test_pages(self):
+        self.start_nodes()
+        self.assertIn("# TYPE", self.web.get(15020, "/metrics"))
         self.assertEqual(self.web.get(15021, "/healthz/live"), "")
 
     def test_what_it_runs_is_a_configuration(self):

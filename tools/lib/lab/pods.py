@@ -66,6 +66,20 @@ except OSError as error:
     how = type(error).__name__
 sys.stdout.buffer.write(how.encode() + b"\\n" + got)
 """
+# Connects, and says so when the first bytes came; then how it ended.
+_HOLDER = """
+import socket, sys
+peer = socket.create_connection((sys.argv[1], int(sys.argv[2])), 15)
+peer.recv(65536)
+print("listening", flush=True)
+peer.settimeout(60)
+try:
+    while peer.recv(65536):
+        pass
+    print("FIN", flush=True)
+except OSError as error:
+    print("RST" if isinstance(error, ConnectionResetError) else type(error).__name__, flush=True)
+"""
 # Writes every packet of an interface into a file.
 _CAPTURE = """
 import socket, sys
@@ -129,8 +143,17 @@ class Pod:
         how, _, got = done.stdout.partition(b"\n")
         return how.decode(), got.decode("utf-8", "replace")
 
-    def start_node(self, **variables):
-        """The mesh node of this pod; ready when this returns."""
+    def hold(self, host, port):
+        """A connection that has heard its peer, and stays; its end is for ended()."""
+        return self._start_listening(_HOLDER, host, str(port))
+
+    @staticmethod
+    def ended(holder):
+        """How the peer ended it: FIN or RST."""
+        return holder.stdout.readline().decode().strip()
+
+    def start_node(self, flags=None, **variables):
+        """The mesh node of this pod, by `culvert node` or by flags; ready when this returns."""
         for rule in _RULES.strip().splitlines():
             self.run(*rule.split())
         environment = {
@@ -141,7 +164,8 @@ class Pod:
         self.out_path = os.path.join(self.pods.folder, self.name + ".out")
         self.err_path = os.path.join(self.pods.folder, self.name + ".err")
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
-            self.node = self.start(self.pods.binary, "node", "--file-flush-interval-msec", "50",
+            self.node = self.start(self.pods.binary, *(flags or ["node"]),
+                                   "--file-flush-interval-msec", "50",
                                    env=environment, stdout=out, stderr=err)
         until(self._ready, 30, "the node of " + self.name)
         self.captured = True
