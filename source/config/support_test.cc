@@ -253,7 +253,7 @@ TEST(Check, TypedConfigurationsAreValidatedInPlace) {
   EXPECT_EQ(
       errorsOf(filter("name: t, typed_config: {'@type': type.googleapis.com/"
                       "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: c, "
-                      "check_drain_close: true}")),
+                      "proxy_protocol_tlvs: [{type: 1}]}")),
       absl::StrCat(
           kFilterPath,
           ".typed_config.stat_prefix (lab.yaml:1:79): an empty value is refused: value length "
@@ -261,8 +261,8 @@ TEST(Check, TypedConfigurationsAreValidatedInPlace) {
           "failed (TcpProxyValidationError.StatPrefix: value length must be at "
           "least 1 characters)\n",
           kFilterPath,
-          ".typed_config.check_drain_close (lab.yaml:1:191): not supported by "
-          "Culvert yet: closing connections while draining"));
+          ".typed_config.proxy_protocol_tlvs (lab.yaml:1:191): not supported by "
+          "Culvert yet: writing the PROXY header"));
 }
 
 TEST(Check, FilterOfAnAuthorIsHeldOnlyToItsConstraints) {

@@ -2,11 +2,14 @@
 """The lab's own parts: what it reads out of files and takes out of output."""
 
 import os
+import ssl
 import tempfile
 import unittest
 
 from lab import backend, bootstrap, client, compare, figures, junit, known, normalize, ports
-from lab import report, traffic
+from lab import report, traffic, tunnel_backend
+
+VALID = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data", "valid")
 
 
 class Bootstrap(unittest.TestCase):
@@ -44,7 +47,7 @@ class Bootstrap(unittest.TestCase):
         self.assertEqual([tuple(entry) for entry in layout.listeners],
                          [("in", "127.0.0.1", 10000), ("in", "/tmp/s", 0)])
         self.assertEqual([tuple(entry) for entry in layout.endpoints],
-                         [("c", "127.0.0.1", 10000, False)])
+                         [("c", "127.0.0.1", 10000, False, False)])
         self.assertEqual((layout.log_paths, layout.log_formats), (["/tmp/a.log"], [None]))
         self.assertEqual(layout.moved_to("/x").listeners[1].address, "/x/s")
 
@@ -136,6 +139,19 @@ class Traffic(unittest.TestCase):
         script = traffic.script_for("DownstreamTlsContext")
         self.assertIn("tls", [step.verb for step in traffic.parse(script)])
         self.assertEqual(traffic.script_for("filters"), traffic.DEFAULT)
+
+    def test_tunnels_are_asked_for_and_given(self):
+        steps = traffic.parse("connect:to=127.0.0.1:7;cert=certs/client", VALID)
+        self.assertEqual(traffic.destinations(steps), {("127.0.0.1", 7)})
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*(os.path.join(VALID, "certs", "server." + kind)
+                                  for kind in ("pem", "key")))
+        server = tunnel_backend.TunnelBackend("A", tls=context)
+        self.addCleanup(server.close)
+        seen = traffic.run(steps[0], ("127.0.0.1", server.port))
+        self.assertIn(r": :status: 200; 'A\nhi', FIN", seen)
+        self.assertEqual([visit[:2] for visit in server.visits], [("FIN", 2)])
+        self.assertEqual(server.visits[0].request, ":method: CONNECT, :authority: 127.0.0.1:7")
 
     def test_unknown_verb_is_named(self):
         with self.assertRaisesRegex(ValueError, "'shout' is no step; verbs are bulk"):

@@ -32,6 +32,10 @@ class TunnelBackend:
             stream.send(data, end)
 
     @property
+    def port(self):
+        return self._server.port
+
+    @property
     def visits(self):
         ends = {"END": "FIN"}
         return [Visit(ends.get(stream.end, stream.end), len(stream.data),
