@@ -5,11 +5,12 @@ import json
 import os
 import re
 import stat
+import subprocess
 import unittest
 
 import corpus_case
 from corpus_case import A, CorpusCase
-from lab import proxy
+from lab import binaries, proxy
 from lab.wait import until
 
 CART = "spiffe://cluster.local/ns/shop/sa/cart"
@@ -115,6 +116,73 @@ class HbonePair(CorpusCase):
         self.serve_with()
         self.assertEqual(stat.S_IMODE(os.stat(self.tmp("ca.pem")).st_mode), 0o600)
         self.wait_error_text("for labs only")
+
+
+@unittest.skipIf(corpus_case.IS_ENVOY, "Envoy has no such filters")
+class BesideEnvoy(CorpusCase):
+    """One end of the tunnel is the real Envoy, with a certificate of the same authority."""
+
+    INGRESS_OF_ENVOY, ADMIN_OF_ENVOY, NO_TUNNELS = 10001, 9902, 10018
+
+    def setUp(self):
+        super().setUp()
+        self.envoy = binaries.find_envoy()
+        if self.envoy is None:
+            self.skipTest("no Envoy here")
+        self.backend("A", A)
+
+    def serve_pair(self, *edits):
+        def edit(text):
+            for before, after in edits:
+                text = text.replace(before, after, 1)
+            return text.replace("127.0.0.1:11001", self.at(A))
+        self.serve("mesh/hbone_pair.yaml", edit)
+
+    def issue(self, uri):
+        """A certificate of the lab's authority, with its key and the authority's own, as files."""
+        with open(self.tmp("extensions"), "w", encoding="utf-8") as file:
+            file.write("subjectAltName=critical,URI:%s\n" % uri)
+        for command in (
+                "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out envoy.key",
+                "req -new -key envoy.key -subj / -out envoy.csr",
+                "x509 -in ca.pem -out ca.crt", "pkey -in ca.pem -out ca.key",
+                "x509 -req -in envoy.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 1"
+                " -extfile extensions -out envoy.pem"):
+            subprocess.run(["openssl", *command.split()], check=True, cwd=self.folder,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def serve_envoy(self, name, *edits):
+        def edit(text):
+            for before, after in (("10000", str(self.INGRESS_OF_ENVOY)),
+                                  ("9901", str(self.ADMIN_OF_ENVOY)), *edits):
+                text = text.replace(before, after)
+            for who in ("server", "client"):
+                text = text.replace("certs/%s." % who, "/tmp/envoy.")
+            return text.replace("certs/ca.pem", "/tmp/ca.crt")
+        path = self.config(name, edit)
+        folder = self.tmp("envoy")
+        os.mkdir(folder)
+        peer = proxy.Proxy(self.envoy, path, self.port(self.ADMIN_OF_ENVOY), folder)
+        self.addCleanup(peer.stop)
+        peer.wait_ready()
+
+    def test_it_takes_our_tunnels(self):
+        self.serve_pair(("port_value: 10008", "port_value: %d" % self.NO_TUNNELS))
+        self.issue(CART)
+        self.serve_envoy("valid/52-istio-connect-terminate.yaml")
+        self.say_hi()
+        log = self.log()
+        self.assertEqual((log["peer"], log["tls"]), (CART, "TLSv1.3"))
+
+    def test_we_take_its_tunnels(self):
+        self.serve_pair()
+        self.issue(WEB)
+        self.serve_envoy("valid/39-hbone-originate.yaml", ("10.0.0.7:8080", self.at(A)),
+                         ("spiffe://lab.test/ns/default/sa/server", CART),
+                         ("common_tls_context:", "common_tls_context:\n          tls_params: "
+                          "{tls_maximum_protocol_version: TLSv1_3}"))
+        self.say_hi(where=self.here(self.INGRESS_OF_ENVOY))
+        self.proxy.wait_stats({"hbone.inbound.tunnels_total": 1})
 
 
 @unittest.skipIf(corpus_case.IS_ENVOY, "Envoy has no such filters")
