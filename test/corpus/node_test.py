@@ -119,6 +119,15 @@ class Nodes(corpus_case.CorpusCase):
         self.start_nodes(ENABLE_ORIG_SRC="false")
         self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.cart.ip))
 
+    def test_an_application_can_have_a_proxy_header(self):
+        self.pods.table([self.pods.workload("web"), self.pods.workload(
+            "cart", applicationTunnel={"protocol": "PROXY", "port": PORT})])
+        self.start_nodes()
+        how, got = self.web.ask(self.cart.ip, 8888)
+        self.assertEqual((how, got[:15]), ("FIN", "from 127.0.0.1\n"))
+        self.assertIn("QUIT\n!\x11", got)
+        self.assertTrue(got.endswith("spiffe://cluster.local/ns/shop/sa/webhello"), got)
+
     def test_a_live_connection_ends_with_its_permission(self):
         self.start_nodes()
         held = self.web.hold(self.cart.ip, PORT)

@@ -126,6 +126,19 @@ static_resources:
     lb_policy: CLUSTER_PROVIDED
     connect_timeout: 10s
     circuit_breakers: @NO_LIMITS@@KEEPALIVE_OUT@@MARK@
+  - name: application_proxy
+    type: ORIGINAL_DST
+    lb_policy: CLUSTER_PROVIDED
+    connect_timeout: 10s
+    circuit_breakers: @NO_LIMITS@@KEEPALIVE_OUT@@MARK@
+    transport_socket:
+      name: envoy.transport_sockets.upstream_proxy_protocol
+      typed_config:
+        "@type": @TYPES@.proxy_protocol.v3.ProxyProtocolUpstreamTransport
+        config: {version: V2, pass_through_tlvs: {match_type: INCLUDE_ALL}}
+        transport_socket:
+          name: envoy.transport_sockets.raw_buffer
+          typed_config: {"@type": @TYPES@.raw_buffer.v3.RawBuffer}
 )";
 
 constexpr char kInside[] = R"(
@@ -135,6 +148,8 @@ constexpr char kInside[] = R"(
           keep_source_address: @KEEP_SOURCE@
           packet_mark: @PACKET_MARK@
           tell_baggage: @BAGGAGE@
+          proxy_cluster: application_proxy
+          proxy_to_own_address: @PROXY_TO_POD@
       - name: culvert.filters.mesh_rbac
         typed_config:
           "@type": type.googleapis.com/culvert.filters.mesh_rbac.v1.MeshRbac
@@ -241,10 +256,12 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
       absl::StrReplaceAll(kInside, {{"@KEEP_SOURCE@", flag(keeps_source)},
                                     {"@PACKET_MARK@", absl::StrCat(environment.packet_mark)},
                                     {"@BAGGAGE@", flag(environment.tell_baggage)},
+                                    {"@PROXY_TO_POD@", flag(!environment.proxy_to_loopback)},
                                     {"@VERDICTS@", flag(environment.log_verdicts)}});
   const Values more = {
       {"@INSIDE@", inside},
       {"@NO_LIMITS@", kNoLimits},
+      {"@TYPES@", "type.googleapis.com/envoy.extensions.transport_sockets"},
       {"@LOG@", absl::StrCat("{name: culvert.access_loggers.mesh, typed_config: {\"@type\": "
                              "type.googleapis.com/culvert.mesh.v1.MeshAccessLog, format: ",
                              environment.json_log ? "JSON" : "TEXT", "}}")},

@@ -121,9 +121,6 @@ void refuseUnsupported(Reader& reader) {
   if (!reader.flag("ENABLE_PROXY", true)) {
     reader.fail("ENABLE_PROXY", "there would be nothing to do");
   }
-  if (!reader.flag("LOCALHOST_APP_TUNNEL", true)) {
-    reader.fail("LOCALHOST_APP_TUNNEL", "Culvert does not support application tunnels yet");
-  }
   if (!reader.flag("FAKE_CA", false)) {
     reader.fail("FAKE_CA", "must be true: Culvert gets certificates from nowhere else yet");
   }
@@ -257,6 +254,7 @@ absl::StatusOr<NodeEnvironment> NodeEnvironment::read(const Lookup& lookup, uint
   environment.certificate_validity = reader.duration("SECRET_TTL", hours(24));
   environment.allow_tls12 = reader.text("TLS12_ENABLED") == "true";
   environment.tell_baggage = reader.flag("ENABLE_RESPONSE_BAGGAGE", true);
+  environment.proxy_to_loopback = reader.flag("LOCALHOST_APP_TUNNEL", true);
   readTransport(reader, environment);
   readTermination(reader, environment);
   readLog(reader, environment);

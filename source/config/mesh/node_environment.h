@@ -29,7 +29,8 @@ struct NodeEnvironment {
   bool log_verdicts = false;
   bool json_log = false;
   bool tell_baggage = true;
-  std::string log_level; // As --log-level has it.
+  bool proxy_to_loopback = true; // LOCALHOST_APP_TUNNEL
+  std::string log_level;         // As --log-level has it.
   SourceAddress source_address = SourceAddress::kKeptIfPossible;
   uint32_t packet_mark = 0;
   bool keepalive = true;

@@ -2,6 +2,7 @@
 #include <memory>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "source/base/log.h"
@@ -12,6 +13,7 @@
 #include "source/mesh/node/connection_record.h"
 #include "source/mesh/node/node.h"
 #include "source/mesh/tracing_headers.h"
+#include "source/net/proxy_header.h"
 #include "source/net/upstream_source.h"
 
 namespace culvert {
@@ -22,6 +24,7 @@ using mesh::ConnectionRecord;
 using net::RequestInfo;
 
 constexpr uint32_t kUnavailable = 503;
+constexpr uint8_t kIdentityTlv = 0xd0; // mesh-data-plane 4.4
 
 // Threads: built on main, then read-only on all workers.
 struct Config {
@@ -35,13 +38,19 @@ struct Config {
   Config(const Proto& proto, mesh::Node& of)
       : node(of), keep_source_address(proto.keep_source_address()),
         packet_mark(proto.packet_mark()),
-        tell_baggage(!proto.has_tell_baggage() || proto.tell_baggage().value()) {}
+        tell_baggage(!proto.has_tell_baggage() || proto.tell_baggage().value()),
+        proxy_cluster(proto.proxy_cluster().empty()
+                          ? nullptr
+                          : std::make_shared<ClusterName>(proto.proxy_cluster())),
+        proxy_to_own_address(proto.proxy_to_own_address()) {}
 
   const mesh::Node& node;
   const mesh::IllegalPorts illegal_ports{/*socks5=*/false};
   const bool keep_source_address;
   const uint32_t packet_mark;
   const bool tell_baggage;
+  const std::shared_ptr<ClusterName> proxy_cluster; // Null: nobody gets PROXY headers.
+  const bool proxy_to_own_address;
 };
 
 absl::string_view headerOf(const RequestInfo& request, absl::string_view name) {
@@ -104,9 +113,10 @@ mesh::InboundResult MeshInbound::ask(const mesh::TableReader& reader, const mesh
     return mesh::acceptPlaintext(reader, local, record_->destination, config_.illegal_ports);
   }
   const std::string forwarded = mesh::forwardedHost(headerOf(*request, "forwarded"));
-  return mesh::acceptHbone(reader, {local, record_->destination, config_.node.settings().network,
-                                    headerOf(*request, ":method"), headerOf(*request, ":authority"),
-                                    forwarded, config_.illegal_ports});
+  return mesh::acceptHbone(reader,
+                           {local, record_->destination, config_.node.settings().network,
+                            headerOf(*request, ":method"), headerOf(*request, ":authority"),
+                            forwarded, config_.illegal_ports, !config_.proxy_to_own_address});
 }
 
 void MeshInbound::describePeer(const mesh::TableReader& reader, const mesh::InboundResult& result) {
@@ -132,8 +142,8 @@ void MeshInbound::describePeer(const mesh::TableReader& reader, const mesh::Inbo
 }
 
 Next MeshInbound::accept(const mesh::InboundUpstream& upstream) {
-  if (upstream.proxy_destination.has_value()) {
-    return refuse(kUnavailable, "PROXY headers to applications are not supported by Culvert yet");
+  if (upstream.proxy_destination.has_value() && config_.proxy_cluster == nullptr) {
+    return refuse(kUnavailable, "the workload wants PROXY headers, and no proxy_cluster is named");
   }
   ConnectionInfo& info = connection().info();
   accepted_.add();
@@ -142,6 +152,16 @@ Next MeshInbound::accept(const mesh::InboundUpstream& upstream) {
   config_.node.traffic().onOpened(*record_);
   net::FilterState& state = info.mutableFilterState();
   state.set(kOriginalDstAddress, std::make_shared<net::AddressState>(upstream.connect_to));
+  if (upstream.proxy_destination.has_value()) {
+    std::vector<net::ProxyHeader::Tlv> tlvs;
+    if (record_->source_identity.has_value()) {
+      tlvs.push_back({kIdentityTlv, record_->source_identity->toString()});
+    }
+    state.set(kTcpProxyCluster, config_.proxy_cluster);
+    state.set(net::ProxyHeader::kKey,
+              std::make_shared<net::ProxyHeader>(record_->source, *upstream.proxy_destination,
+                                                 std::move(tlvs)));
+  }
   const mesh::Ip source = mesh::Ip::of(record_->source);
   if (config_.keep_source_address && upstream.spoof_source &&
       !(source == mesh::Ip::of(upstream.connect_to))) {

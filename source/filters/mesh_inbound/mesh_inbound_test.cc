@@ -4,6 +4,7 @@
 #include "source/filter_api/well_known_state.h"
 #include "source/mesh/node/connection_record.h"
 #include "source/mesh/node/node_for_test.h"
+#include "source/net/proxy_header.h"
 #include "source/net/upstream_source.h"
 #include "test/kit/filter_fixture.h"
 
@@ -78,6 +79,25 @@ TEST_F(MeshInboundTest, TheSourceIsKept) {
   mesh_.add("cart", "10.0.0.2");
   filter("keep_source_address: true packet_mark: 1337").open();
   EXPECT_EQ(left(net::UpstreamSource::kKey), "10.0.0.1:0");
+}
+
+TEST_F(MeshInboundTest, WhoWantsAProxyHeaderGetsOne) {
+  mesh_.add("cart", "10.0.0.2", mesh::TunnelProtocol::kHbone, mesh::AppTunnel::Protocol::kProxy);
+  filter("proxy_cluster: 'proxied'");
+  ask("10.0.0.2:8080");
+  EXPECT_EQ(left(kOriginalDstAddress), "127.0.0.1:8080");
+  EXPECT_EQ(left(kTcpProxyCluster), "proxied");
+  const auto* const header =
+      filter().info().filter_state->find<net::ProxyHeader>(net::ProxyHeader::kKey);
+  ASSERT_NE(header, nullptr);
+  EXPECT_EQ(header->source.toString(), "10.0.0.1:1000");
+  EXPECT_EQ(header->destination.toString(), "10.0.0.2:8080");
+}
+
+TEST_F(MeshInboundTest, WithoutAClusterForThemProxyHeadersAreRefused) {
+  mesh_.add("cart", "10.0.0.2", mesh::TunnelProtocol::kHbone, mesh::AppTunnel::Protocol::kProxy);
+  ask("10.0.0.2:8080");
+  EXPECT_EQ(answer_->refusal, 503u);
 }
 
 TEST_F(MeshInboundTest, WithoutItsOwnWorkloadNobodyComesIn) {

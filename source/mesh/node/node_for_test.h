@@ -28,7 +28,8 @@ public:
 
   // A workload of the namespace "shop".
   void add(const std::string& name, const std::string& ip,
-           TunnelProtocol protocol = TunnelProtocol::kHbone) {
+           TunnelProtocol protocol = TunnelProtocol::kHbone,
+           AppTunnel::Protocol application = AppTunnel::Protocol::kAbsent) {
     auto* const workload = new Workload;
     TextPool& texts = node.table().texts();
     workload->uid = texts.intern("c1//Pod/shop/" + name);
@@ -37,6 +38,11 @@ public:
     workload->trust_domain = texts.intern("cluster.local");
     workload->ips.push_back(*Ip::parse(ip));
     workload->protocol = protocol;
+    if (application != AppTunnel::Protocol::kAbsent) {
+      auto extras = std::make_unique<WorkloadExtras>();
+      extras->app_tunnel.protocol = application;
+      workload->extras = std::move(extras);
+    }
     apply(WorkloadRef(workload));
   }
   // A policy for the namespace "shop" that matches everybody.
