@@ -103,8 +103,8 @@ private:
   base::Delegate<void(size_t)> moved_;
   size_t opened_ = 0; // How many filters have had onOpen.
   size_t kept_read_bytes_ = 0;
-  bool read_end_kept_ = false;
   size_t kept_write_bytes_ = 0;
+  bool read_end_kept_ = false;
   bool kept_too_much_ = false;     // And reading is paused for it.
   bool transport_blocked_ = false; // The peer does not take what is written.
   bool write_blocked_ = false;     // So the filters were told.

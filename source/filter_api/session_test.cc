@@ -489,5 +489,8 @@ TEST(Session, LeavesTheRecordOfTheConnection) {
   EXPECT_EQ(info.close_reason.code, CloseCode::kFilter);
 }
 
+// What an idle connection costs; the allocator's next larger size is a step of 64 bytes.
+TEST(Session, StaysSmall) { EXPECT_LE(sizeof(Session), 512u); }
+
 } // namespace
 } // namespace culvert
