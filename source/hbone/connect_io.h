@@ -26,6 +26,9 @@ public:
   void activate(uint32_t readiness) override { stream_->activate(readiness); }
   net::IoResult open() override { return stream_->open(); }
   net::IoResult read(absl::Span<char> into) override { return stream_->read(into); }
+  net::IoResult take(absl::Span<char> scratch, net::Buffer& data) override {
+    return stream_->take(scratch, data);
+  }
   net::IoResult write(absl::Span<const iovec> pieces) override;
   void shutdownWrite() override { stream_->shutdownWrite(); }
   void close(bool reset) override;

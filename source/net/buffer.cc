@@ -64,6 +64,25 @@ void Buffer::appendOwned(absl::string_view bytes) {
   chunks_->push_back(std::move(chunk));
 }
 
+Buffer Buffer::takeChunks(size_t bytes) {
+  Buffer taken;
+  while (borrowed_.empty() && owned_bytes_ > 0) {
+    Chunk& first = chunks_->front();
+    const size_t size = first.end - first.begin;
+    if (taken.owned_bytes_ + size > bytes)
+      break;
+    if (taken.chunks_ == nullptr)
+      taken.chunks_ = std::make_unique<std::deque<Chunk>>();
+    taken.chunks_->push_back(std::move(first));
+    chunks_->pop_front();
+    taken.owned_bytes_ += size;
+    owned_bytes_ -= size;
+  }
+  if (owned_bytes_ == 0)
+    chunks_.reset();
+  return taken;
+}
+
 void Buffer::drain(size_t bytes) {
   const size_t from_borrowed = std::min(bytes, borrowed_.size());
   borrowed_.remove_prefix(from_borrowed);

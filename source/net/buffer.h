@@ -38,6 +38,9 @@ public:
   void append(Buffer& other);
   // Makes the content independent of whatever it was borrowed from.
   void own();
+  // As many of the owned chunks from the front as have no more than `bytes` in all. Copies nothing;
+  // of what is borrowed gives nothing.
+  Buffer takeChunks(size_t bytes);
   // Throws away the first `bytes`.
   void drain(size_t bytes);
   void clear() { drain(size()); }

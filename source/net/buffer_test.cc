@@ -56,6 +56,22 @@ TEST(Buffer, MovesChunksFromOneToAnother) {
   EXPECT_EQ(to.toString(), expected.substr(12345));
 }
 
+TEST(Buffer, GivesAwayWholeChunksOnly) {
+  Buffer buffer;
+  for (const char c : {'a', 'b', 'c'}) {
+    Buffer piece;
+    piece.append(std::string(1000, c));
+    buffer.append(piece);
+  }
+  EXPECT_TRUE(buffer.takeChunks(999).empty());
+  EXPECT_EQ(buffer.takeChunks(2500).toString(), std::string(1000, 'a') + std::string(1000, 'b'));
+  EXPECT_EQ(buffer.toString(), std::string(1000, 'c'));
+  EXPECT_EQ(buffer.takeChunks(1000).size(), 1000u);
+  EXPECT_TRUE(buffer.empty());
+  Buffer borrowed = Buffer::borrow("abc");
+  EXPECT_TRUE(borrowed.takeChunks(10).empty());
+}
+
 TEST(Buffer, HandsOutPiecesForAVectoredWrite) {
   Buffer buffer;
   buffer.append(std::string(20000, 'a'));

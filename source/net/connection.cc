@@ -102,10 +102,10 @@ void Connection::readTurn() {
   read_again_ = false;
   const absl::Span<char> scratch = loop_.scratch();
   const size_t want = std::min<size_t>(scratch.size(), read_limit_bytes_);
-  const IoResult result = io_->read(scratch.subspan(0, want));
+  Buffer data;
+  const IoResult result = io_->take(scratch.subspan(0, want), data);
   bytes_received_ += result.bytes;
   if (result.bytes > 0 && state_ != State::kFlushing) {
-    Buffer data = Buffer::borrow({scratch.data(), result.bytes});
     handler_->onData(data, false);
   }
   if (closed()) {

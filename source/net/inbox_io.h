@@ -48,6 +48,15 @@ public:
     wake();
     return {IoStatus::kOk, copied};
   }
+  IoResult take(absl::Span<char> scratch, Buffer& data) final {
+    data = inbox_.takeChunks(scratch.size());
+    if (data.empty()) {
+      return Contract::take(scratch, data);
+    }
+    onTaken(data.size());
+    wake();
+    return {IoStatus::kOk, data.size()};
+  }
   bool peerReset() final { return reset_; }
 
 protected:

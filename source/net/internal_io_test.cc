@@ -77,6 +77,19 @@ TEST_F(InternalIoTest, WhatOneWritesTheOtherReads) {
   EXPECT_EQ(theirs_.reported(), 0u);
 }
 
+TEST_F(InternalIoTest, TakenBytesMakeRoomToo) {
+  EXPECT_EQ(ours_.write("12345678"), 8u);
+  EXPECT_EQ(ours_.write("9"), 0u);
+  char scratch[6];
+  Buffer data;
+  EXPECT_EQ(theirs_->take(absl::MakeSpan(scratch), data).bytes, 6u); // The chunk is longer.
+  EXPECT_EQ(data.toString(), "123456");
+  EXPECT_EQ(theirs_->take(absl::MakeSpan(scratch), data).bytes, 2u);
+  EXPECT_EQ(data.toString(), "78");
+  EXPECT_EQ(theirs_->take(absl::MakeSpan(scratch), data).bytes, 0u);
+  EXPECT_EQ(ours_.write("9"), 1u);
+}
+
 TEST_F(InternalIoTest, PeekedBytesStay) {
   ours_.write("abc");
   char bytes[2];

@@ -12,6 +12,7 @@
 #include "source/base/delegate.h"
 #include "source/event/fd_events.h"
 #include "source/net/address.h"
+#include "source/net/buffer.h"
 #include "source/net/tls_info.h"
 
 namespace culvert::net {
@@ -49,6 +50,13 @@ public:
   // bytes may flow, kReset when it failed (failureReason() says why).
   virtual IoResult open() = 0;
   virtual IoResult read(absl::Span<char> into) = 0;
+  // As read() into `scratch`, which `data` then shows; but bytes that are in memory anyway may be
+  // handed over instead of copied.
+  virtual IoResult take(absl::Span<char> scratch, Buffer& data) {
+    const IoResult result = read(scratch);
+    data = Buffer::borrow({scratch.data(), result.bytes});
+    return result;
+  }
   virtual IoResult write(absl::Span<const iovec> pieces) = 0;
   // Our end of stream, after everything written.
   virtual void shutdownWrite() = 0;

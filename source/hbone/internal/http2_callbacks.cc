@@ -17,6 +17,10 @@ constexpr uint32_t kEmptyFramesMax = 1;
 constexpr uint64_t kPrioritiesPerStream = 100;
 constexpr uint64_t kUpdatesPerDataFrame = 10;
 
+// A frame of DATA with its head fills one record of TLS, so that neither is split.
+constexpr size_t kFrameHeadBytes = 9;
+constexpr size_t kFrameBytes = 16 * 1024 - kFrameHeadBytes;
+
 absl::string_view textOf(const uint8_t* bytes, size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
@@ -270,7 +274,7 @@ ssize_t Http2Callbacks::readStaged(nghttp2_session* session, int32_t id, uint8_t
   Http2StreamIo* const stream = streamOf(session, id);
   *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (stream != nullptr && staged.stream == stream && staged.left > 0 && !owner.sink_blocked_) {
-    return static_cast<ssize_t>(std::min(size, staged.left));
+    return static_cast<ssize_t>(std::min({size, staged.left, kFrameBytes}));
   }
   if (stream == nullptr || stream->end_sent_) {
     *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -296,7 +300,6 @@ ssize_t Http2Callbacks::readBody(nghttp2_session*, int32_t id, uint8_t* buffer, 
 // Nothing is padded.
 int Http2Callbacks::sendData(nghttp2_session*, nghttp2_frame*, const uint8_t* head, size_t size,
                              nghttp2_data_source*, void* data) {
-  constexpr size_t kFrameHeadBytes = 9;
   Http2Session& owner = self(data);
   owner.append(textOf(head, kFrameHeadBytes));
   Http2Session::Staged& staged = owner.staged_;
