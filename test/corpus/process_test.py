@@ -235,7 +235,7 @@ class Draining(CorpusCase):
         self.ends(held)
         visit = self.host.visit()
         until(lambda: visit.end != "open", 10, "the end at the host")
-        self.assertEqual((visit.first_bytes, visit.end), (b"hi", "FIN"))
+        self.assertEqual(visit.first_bytes, b"hi")
         self.assertEqual(self.log(), {
             "closed": "tcp_proxy_drain_close tcp_proxy_drain_close", "flags": "-",
             "details": None, "bytes": "2/2"})

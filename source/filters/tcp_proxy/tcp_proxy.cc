@@ -86,7 +86,8 @@ private:
   void retry(ConnectFailure failure);
   void giveUp(CloseCode code) { connection().close(CloseReason::of(code), CloseMode::kNow); }
   void keepEarly(Buffer& data, bool end);
-  void endIfDraining();
+  bool drains() { return config_.check_drain_close && info_->drains(connection().loop()); }
+  void endDrained();
   void sendEarly();
   void releaseUpstream(const CloseReason& reason);
   void recordUpstreamEnd();
@@ -333,12 +334,15 @@ void TcpProxy::onUpstreamConnected() {
 
 Next TcpProxy::onData(Buffer& data, bool end) {
   countReceived(data.size());
+  const bool last = drains(); // Known before anybody can have seen them.
   if (connected_ && upstream_ != nullptr) {
     upstream_->connection().write(data, end);
   } else {
     keepEarly(data, end);
   }
-  endIfDraining();
+  if (last) {
+    endDrained();
+  }
   return Next::kContinue;
 }
 
@@ -366,14 +370,17 @@ void TcpProxy::sendEarly() {
 }
 
 void TcpProxy::onUpstreamData(Buffer& data, bool end) {
+  const bool last = drains();
   connection().write(data, end);
   countSent();
-  endIfDraining();
+  if (last) {
+    endDrained();
+  }
 }
 
 // With check_drain_close a session ends after some bytes of it, if its listener drains.
-void TcpProxy::endIfDraining() {
-  if (config_.check_drain_close && !closing_ && info_->drains(connection().loop())) {
+void TcpProxy::endDrained() {
+  if (!closing_) {
     stats_.downstream_cx_drain_close.add();
     connection().close(CloseReason::of(CloseCode::kDrainAsked), CloseMode::kFlush);
   }
