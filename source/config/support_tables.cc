@@ -183,8 +183,7 @@ constexpr FieldSupport kListenerFields[] = {
 constexpr FieldSupport kCoreFields[] = {
     {kAddress, kHonoured, "socket_address pipe envoy_internal_address", ""},
     {"envoy.config.core.v3.EnvoyInternalAddress", kHonoured, "*", ""},
-    {kSocketAddress, kHonoured, "protocol address port_value", ""},
-    {kSocketAddress, kNotYet, "ipv4_compat", "IPv4 clients of IPv6 listeners"},
+    {kSocketAddress, kHonoured, "protocol address port_value ipv4_compat", ""},
     {kSocketAddress, kRefused, "named_port",
      "Envoy refuses it too: IP resolver can't handle port specifier type 4"},
     {kSocketAddress, kRefused, "resolver_name", "addresses are resolved by the cluster's type"},

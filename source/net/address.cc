@@ -34,7 +34,8 @@ Address::Address(Kind kind, std::string path)
     : kind_(kind), path_(std::make_shared<const std::string>(std::move(path))) {}
 
 Address::Address(const Address& other)
-    : kind_(other.kind_), port_(other.port_), scope_id_(other.scope_id_), ip_{} {
+    : kind_(other.kind_), takes_ipv4_(other.takes_ipv4_), port_(other.port_),
+      scope_id_(other.scope_id_), ip_{} {
   if (other.hasPath()) {
     new (&path_) std::shared_ptr<const std::string>(other.path_);
   } else {
@@ -43,7 +44,8 @@ Address::Address(const Address& other)
 }
 
 Address::Address(Address&& other) noexcept
-    : kind_(other.kind_), port_(other.port_), scope_id_(other.scope_id_), ip_{} {
+    : kind_(other.kind_), takes_ipv4_(other.takes_ipv4_), port_(other.port_),
+      scope_id_(other.scope_id_), ip_{} {
   if (other.hasPath()) {
     new (&path_) std::shared_ptr<const std::string>(std::move(other.path_));
     other.kind_ = Kind::kNone;
@@ -171,6 +173,37 @@ Address Address::withPort(uint16_t port) const {
   Address other = *this;
   other.port_ = port;
   return other;
+}
+
+bool Address::isMapped() const {
+  return kind_ == Kind::kIpv6 &&
+         IN6_IS_ADDR_V4MAPPED(reinterpret_cast<const in6_addr*>(ip_.data()));
+}
+
+absl::StatusOr<Address> Address::withIpv4() const {
+  if (!isMapped() && (kind_ != Kind::kIpv6 || !isAny())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Only IPv6 address '::' or valid IPv4-mapped IPv6 address can set "
+                     "ipv4_compat: ",
+                     toString()));
+  }
+  Address other = *this;
+  other.takes_ipv4_ = true;
+  return other;
+}
+
+bool Address::covers(const Address& destination) const {
+  if (*this == destination) {
+    return true;
+  }
+  if (!isIp() || port_ != destination.port_) {
+    return false;
+  }
+  if (isAny()) {
+    return kind_ == destination.kind_ || (takes_ipv4_ && destination.kind_ == Kind::kIpv4);
+  }
+  return takes_ipv4_ && destination.kind_ == Kind::kIpv4 &&
+         ipBytes().substr(12) == destination.ipBytes();
 }
 
 int Address::family() const {

@@ -44,6 +44,13 @@ public:
   bool isLoopback() const;
   uint16_t port() const { return port_; }
   Address withPort(uint16_t port) const;
+  // The same address, whose sockets serve IPv4 peers, too. Errors, in Envoy's words: it is neither
+  // "::" nor an IPv4 address in the form of IPv6 ("::ffff:1.2.3.4").
+  absl::StatusOr<Address> withIpv4() const;
+  bool takesIpv4() const { return takes_ipv4_; }
+  bool isMapped() const; // An IPv4 address in the form of IPv6.
+  // Whether connections to `destination` come to a socket that is bound here.
+  bool covers(const Address& destination) const;
   int family() const;
   // The address bytes in network order: 4, 16 or none.
   absl::string_view ipBytes() const;
@@ -67,6 +74,7 @@ private:
   bool hasPath() const { return kind_ == Kind::kPipe || kind_ == Kind::kInternal; }
 
   Kind kind_ = Kind::kNone;
+  bool takes_ipv4_ = false; // Of sockets, and no part of who one is.
   uint16_t port_ = 0;
   uint32_t scope_id_ = 0;
   // One or the other, as kind_ says: each connection keeps several addresses.

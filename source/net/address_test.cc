@@ -86,6 +86,30 @@ TEST(Address, KnowsWhatItIs) {
   EXPECT_EQ(Address::pipe("/x")->ipBytes().size(), 0u);
 }
 
+TEST(Address, MayTakeIpv4WhereItIsOneOfBothFamilies) {
+  EXPECT_EQ(ip("::", 80).withIpv4()->withPort(81), ip("::", 81)) << "it is no part of who one is";
+  EXPECT_TRUE(ip("::").withIpv4()->withPort(81).takesIpv4());
+  EXPECT_TRUE(ip("::ffff:1.2.3.4").withIpv4().ok());
+  for (const char* other : {"::1", "0.0.0.0", "1.2.3.4"}) {
+    EXPECT_EQ(ip(other, 80).withIpv4().status().message(),
+              "Only IPv6 address '::' or valid IPv4-mapped IPv6 address can set ipv4_compat: " +
+                  ip(other, 80).toString());
+  }
+  EXPECT_FALSE(Address::pipe("/x")->withIpv4().ok());
+}
+
+TEST(Address, CoversWhatASocketThereAccepts) {
+  const Address v4 = ip("1.2.3.4", 80);
+  const Address v6 = ip("2001::1", 80);
+  EXPECT_TRUE(ip("0.0.0.0", 80).covers(v4) && ip("::", 80).covers(v6) && v4.covers(v4));
+  EXPECT_FALSE(ip("0.0.0.0", 81).covers(v4) || ip("0.0.0.0", 80).covers(v6));
+  EXPECT_FALSE(ip("::", 80).covers(v4));
+  EXPECT_TRUE(ip("::", 80).withIpv4()->covers(v4) && ip("::", 80).withIpv4()->covers(v6));
+  EXPECT_TRUE(ip("::ffff:1.2.3.4", 80).withIpv4()->covers(v4));
+  EXPECT_FALSE(ip("::ffff:1.2.3.5", 80).withIpv4()->covers(v4));
+  EXPECT_FALSE(Address::pipe("/x")->covers(v4));
+}
+
 TEST(Address, DiffersByEverythingThatItHolds) {
   const std::vector<Address> all = {Address(),
                                     ip("1.2.3.4", 80),

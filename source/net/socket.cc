@@ -77,7 +77,8 @@ absl::Status prepareIp(int fd, const Address& address, bool reuse_port) {
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (address.kind() == Address::Kind::kIpv6) {
-    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    const int only = address.takesIpv4() ? 0 : 1;
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
   }
   if (reuse_port && ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
     return cannotBind(address, errno);
@@ -167,6 +168,10 @@ absl::StatusOr<Fd> connectTo(const Address& address, const ConnectOptions& optio
     return fd;
   }
   setNoDelay(fd->get(), address);
+  if (address.isMapped() && !address.takesIpv4()) { // To fail, then, as such a listener does.
+    const int on = 1;
+    ::setsockopt(fd->get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  }
   absl::Status status = applyOptions(fd->get(), options.options, SocketOption::When::kBeforeBind);
   if (options.source.has_value()) {
     const int on = 1;

@@ -104,6 +104,22 @@ TEST(ListenOn, LeavesIpv4ToOthersOnAnIpv6Socket) {
   EXPECT_TRUE(answers(*Address::parseIp("::1", port)));
 }
 
+TEST(ListenOn, TakesIpv4OnAnIpv6SocketThatIsTold) {
+  const Fd both = *listenOn(*Address::parseIp("::", 0)->withIpv4(), {});
+  const uint16_t port = Address::localOf(both.get()).port();
+  EXPECT_TRUE(answers(*Address::parseIp("127.0.0.1", port)));
+  EXPECT_TRUE(answers(*Address::parseIp("::1", port)));
+}
+
+TEST(ConnectTo, ReachesAMappedAddressOnlyWhenTold) {
+  const Fd listener = *listenOn(loopback(), {});
+  const uint16_t port = Address::localOf(listener.get()).port();
+  const Address mapped = *Address::parseIp("::ffff:127.0.0.1", port);
+  EXPECT_EQ(connectTo(mapped, {}).status().message(),
+            "immediate connect error: Network is unreachable|remote address:" + mapped.toString());
+  EXPECT_TRUE(connectTo(*mapped.withIpv4(), {}).ok());
+}
+
 TEST(ListenOn, DoesNotDelaySmallMessagesOfItsConnections) {
   const Fd listener = *listenOn(loopback(), {});
   const Peer client(*connectTo(Address::localOf(listener.get()), {}));

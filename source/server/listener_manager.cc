@@ -65,6 +65,11 @@ std::vector<FilterChainPtr> allChains(const ListenerConfig& config) {
   return chains;
 }
 
+// As configured, with the port that the kernel gave.
+net::Address addressOf(const net::Address& configured, const ListenSockets& bound) {
+  return configured.isIp() ? configured.withPort(bound.address().port()) : bound.address();
+}
+
 // Those of `before` that `now` has no more.
 std::vector<FilterChainPtr> chainsGone(const ListenerConfig& before, const ListenerConfig& now) {
   const std::vector<FilterChainPtr> kept = allChains(now);
@@ -296,10 +301,14 @@ void ListenerManager::drain(std::unique_ptr<Entry> entry, std::vector<FilterChai
 
 void ListenerManager::onDrained(Drain& drain) {
   const std::shared_ptr<Listener>& listener = drain.entry->listener;
+  std::vector<const FilterChain*> chains;
+  for (const FilterChainPtr& chain : drain.chains) {
+    chains.push_back(chain.get());
+  }
   const auto reason = net::CloseReason::of(net::CloseCode::kDrained);
   for (auto& worker : workers_) {
-    drain.chains.empty() ? worker->removeListener(listener, reason)
-                         : worker->closeChains(listener, drain.chains, reason);
+    chains.empty() ? worker->removeListener(listener, reason)
+                   : worker->closeChains(listener, chains, reason);
   }
   drains_.erase(std::find_if(drains_.begin(), drains_.end(),
                              [&](const auto& candidate) { return candidate.get() == &drain; }));
@@ -312,7 +321,7 @@ absl::Status ListenerManager::bindAll(const ListenerConfig& config, const Entry*
   for (size_t i = 0; i < config.addresses.size(); i++) {
     if (const ListenSockets* const kept = inheritable(config, i, replaced)) {
       entry.inherited.push_back(kept->address());
-      entry.addresses.push_back(kept->address());
+      entry.addresses.push_back(addressOf(config.addresses[i], *kept));
       entry.sockets.push_back(*kept);
       continue;
     }
@@ -320,7 +329,7 @@ absl::Status ListenerManager::bindAll(const ListenerConfig& config, const Entry*
     if (!bound.ok()) {
       return bound.status();
     }
-    entry.addresses.push_back(bound->address());
+    entry.addresses.push_back(addressOf(config.addresses[i], *bound));
     entry.sockets.push_back(*std::move(bound));
   }
   return absl::OkStatus();
@@ -337,7 +346,8 @@ const ListenSockets* ListenerManager::inheritable(const ListenerConfig& config, 
     return nullptr;
   }
   for (size_t i = 0; i < before.addresses.size(); i++) {
-    if (before.addresses[i] == config.addresses[index]) {
+    if (before.addresses[i] == config.addresses[index] &&
+        before.addresses[i].takesIpv4() == config.addresses[index].takesIpv4()) {
       return &replaced->sockets[i];
     }
   }
@@ -355,11 +365,11 @@ absl::StatusOr<ListenSockets> ListenerManager::bindOne(const net::Address& addre
 std::vector<int> ListenerManager::socketsAt(const std::string& address) const {
   std::vector<int> found;
   for (const auto& entry : entries_) {
-    for (const ListenSockets& sockets : entry->sockets) {
-      if (sockets.address().toString() != address) {
+    for (size_t i = 0; i < entry->sockets.size(); i++) {
+      if (entry->addresses[i].toString() != address) {
         continue;
       }
-      for (const ListenSocket& socket : sockets.all()) {
+      for (const ListenSocket& socket : entry->sockets[i].all()) {
         found.push_back(socket->get());
       }
     }
@@ -483,9 +493,7 @@ bool ListenerManager::serves(const std::string& listener, const net::Address& ad
       continue;
     }
     for (const net::Address& mine : entry->addresses) {
-      const bool any = mine.isAny() && mine.kind() == address.kind() && address.isLoopback() &&
-                       mine.port() == address.port();
-      if (mine == address || any) {
+      if (mine == address || (mine.covers(address) && address.isLoopback())) {
         return true;
       }
     }

@@ -322,6 +322,15 @@ std::optional<net::Address> readAddress(const core::Address& proto, absl::string
                    "Cannot set mode for Abstract AF_UNIX sockets");
     return std::nullopt;
   }
+  if (address.ok() && !pipe && proto.socket_address().ipv4_compat()) {
+    const auto with_ipv4 = address->withIpv4();
+    if (!with_ipv4.ok()) {
+      problems.error(at(path, "socket_address.ipv4_compat"), "there are no IPv4 clients to serve",
+                     with_ipv4.status().message());
+      return std::nullopt;
+    }
+    return *with_ipv4;
+  }
   if (address.ok()) {
     return *address;
   }

@@ -227,11 +227,12 @@ void Server::joinParent(Problems& problems) {
 // to another are legitimate.
 bool Server::dialsItself(const std::string& cluster, const net::Address& host) const {
   envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy relay;
-  for (const auto& listener : bootstrap_->static_resources().listeners()) {
+  for (size_t i = 0; i < static_listeners_.size(); i++) {
+    const auto& listener = bootstrap_->static_resources().listeners(static_cast<int>(i));
     for (const auto& chain : listener.filter_chains()) {
       for (const auto& filter : chain.filters()) {
         if (filter.typed_config().UnpackTo(&relay) && relay.cluster() == cluster &&
-            listeners_->serves(listener.name(), host)) {
+            listeners_->serves(static_listeners_[i], host)) {
           return true;
         }
       }
@@ -317,6 +318,7 @@ void Server::buildListeners(bool bind, Problems& problems) {
   for (int i = 0; i < listeners.size(); i++) {
     const std::string path = absl::StrCat("static_resources.listeners[", i, "]");
     auto config = readListener(listeners[i], path, *factories_, problems);
+    static_listeners_.push_back(config.has_value() ? config->name : "");
     if (!config.has_value()) {
       continue;
     }

@@ -141,6 +141,7 @@ private:
   std::unique_ptr<upstream::ClusterManager> clusters_;
   Workers workers_;
   std::unique_ptr<ListenerManager> listeners_;
+  std::vector<std::string> static_listeners_; // The bootstrap's, by the names that they have.
   std::unique_ptr<ClusterDiscovery> cluster_discovery_;   // Null: there is no CDS.
   std::unique_ptr<ListenerDiscovery> listener_discovery_; // Null: there is no LDS.
   std::unique_ptr<Overload> overload_;                    // Null: there is no overload manager.

@@ -103,7 +103,8 @@ void Worker::removeListener(std::shared_ptr<Listener> listener, net::CloseReason
   });
 }
 
-void Worker::closeChains(std::shared_ptr<Listener> listener, std::vector<FilterChainPtr> chains,
+// The listener keeps the chains, and is itself let go on main.
+void Worker::closeChains(std::shared_ptr<Listener> listener, std::vector<const FilterChain*> chains,
                          net::CloseReason reason) {
   onWorker([this, listener = std::move(listener), chains = std::move(chains), reason] {
     if (WorkerListener* const mine = find(*listener)) {
@@ -142,8 +143,7 @@ WorkerListener* Worker::findByAddress(const net::Address& address) {
       if (candidate == address) {
         return mine.get();
       }
-      if (any == nullptr && candidate.isAny() && candidate.kind() == address.kind() &&
-          candidate.port() == address.port()) {
+      if (any == nullptr && candidate.covers(address)) {
         any = mine.get();
       }
     }

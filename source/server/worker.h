@@ -94,7 +94,7 @@ public:
   // Closes the listener's connections and forgets it.
   void removeListener(std::shared_ptr<Listener> listener, net::CloseReason reason);
   // Closes its connections that go through one of `chains`.
-  void closeChains(std::shared_ptr<Listener> listener, std::vector<FilterChainPtr> chains,
+  void closeChains(std::shared_ptr<Listener> listener, std::vector<const FilterChain*> chains,
                    net::CloseReason reason);
 
 private:

@@ -98,14 +98,11 @@ void WorkerListener::closeSessions(const net::CloseReason& reason) {
   }
 }
 
-void WorkerListener::closeChains(const std::vector<FilterChainPtr>& chains,
+void WorkerListener::closeChains(const std::vector<const FilterChain*>& chains,
                                  const net::CloseReason& reason) {
   std::vector<Session*> closing; // None of them ends another.
   sessions_.forEach([&](Session& session) {
-    const bool wanted = std::any_of(chains.begin(), chains.end(), [&](const FilterChainPtr& chain) {
-      return session.info().filter_chain == chain.get();
-    });
-    if (wanted) {
+    if (std::find(chains.begin(), chains.end(), session.info().filter_chain) != chains.end()) {
       closing.push_back(&session);
     }
   });

@@ -28,7 +28,7 @@ public:
 
   Listener& listener() { return *listener_; }
   void closeSessions(const net::CloseReason& reason);
-  void closeChains(const std::vector<FilterChainPtr>& chains, const net::CloseReason& reason);
+  void closeChains(const std::vector<const FilterChain*>& chains, const net::CloseReason& reason);
 
   // Takes the sockets of `old` that are bound to `addresses`.
   void inherit(WorkerListener& old, const std::vector<net::Address>& addresses);

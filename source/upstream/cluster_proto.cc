@@ -58,8 +58,9 @@ absl::Status parseBind(const core::BindConfig& proto, net::ConnectOptions& optio
     *address.mutable_socket_address() = proto.source_address();
     absl::StatusOr<net::Address> source = parseAddress(address);
     if (!source.ok()) {
-      return errorAt("upstream_bind_config.source_address.address",
-                     absl::StripPrefix(source.status().message(), "socket_address.address: "));
+      return base::errorWithin("upstream_bind_config.source_address",
+                               absl::InvalidArgumentError(absl::StripPrefix(
+                                   source.status().message(), "socket_address.")));
     }
     options.source = *std::move(source);
   }

@@ -51,6 +51,9 @@ absl::Status parseName(const core::Address& proto, EndpointConfig& config) {
     return errorAt("socket_address.resolver_name",
                    "STRICT_DNS clusters must NOT have a custom resolver name set");
   }
+  if (socket.ipv4_compat()) {
+    return errorAt("socket_address.ipv4_compat", "names become addresses of their family");
+  }
   config.dns_name = socket.address();
   config.port = static_cast<uint16_t>(socket.port_value());
   return absl::OkStatus();
@@ -152,8 +155,14 @@ absl::StatusOr<net::Address> parseAddress(const core::Address& proto, absl::stri
   }
   absl::StatusOr<net::Address> ip =
       net::Address::parseIp(socket.address(), static_cast<uint16_t>(socket.port_value()));
-  return ip.ok() ? ip
-                 : errorAt("socket_address.address", absl::StrCat(ip.status().message(), hint));
+  if (!ip.ok()) {
+    return errorAt("socket_address.address", absl::StrCat(ip.status().message(), hint));
+  }
+  if (socket.ipv4_compat()) {
+    ip = ip->withIpv4();
+    return ip.ok() ? ip : errorAt("socket_address.ipv4_compat", ip.status().message());
+  }
+  return ip;
 }
 
 absl::StatusOr<std::vector<LocalityConfig>>
