@@ -371,12 +371,18 @@ void TcpUpstream::countSent() {
   counted_sent_bytes_ = sent_bytes;
 }
 
-void TcpUpstream::flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
+bool TcpUpstream::flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
                                  std::shared_ptr<void> until_done) {
-  handler_ = nullptr;
-  if (state_ != State::kOpen || !cluster_.owner().addFlushing(*this)) {
+  if (state_ == State::kOpen && !cluster_.owner().addFlushing(*this)) {
+    // The host must not take what it got for all there was.
+    connection_.close(net::CloseMode::kReset, CloseReason::of(CloseCode::kDownstreamGone));
     connection_.loop().deferDelete(std::move(self));
-    return;
+    return false;
+  }
+  handler_ = nullptr;
+  if (state_ != State::kOpen) {
+    connection_.loop().deferDelete(std::move(self));
+    return true;
   }
   state_ = State::kFlushing;
   flush_ = std::make_unique<Flush>(
@@ -385,6 +391,7 @@ void TcpUpstream::flushAndForget(std::unique_ptr<Upstream> self, base::Duration 
     timer_.arm(idle);
   }
   connection_.close(net::CloseMode::kFlush, CloseReason::of(CloseCode::kDownstreamGone));
+  return true;
 }
 
 void TcpUpstream::destroyFlushing() {

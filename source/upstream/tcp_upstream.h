@@ -60,7 +60,7 @@ public:
   void countAnswer(bool success) override;
   void pauseReading() override;
   void resumeReading() override;
-  void flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
+  bool flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
                       std::shared_ptr<void> until_done) override;
   // Ends it if it is a connection to `host`, which was found unhealthy.
   void closeIfTo(const Host& host);

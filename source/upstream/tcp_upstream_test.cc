@@ -241,14 +241,17 @@ protected:
     session->send(std::string(kManyBytes, 'x'));
     ASSERT_GT(session->upstream->connection().unsentBytes(), 0u);
     Upstream& upstream = *session->upstream;
-    upstream.flushAndForget(std::move(session->upstream), std::chrono::seconds(10), until_done);
+    went_on =
+        upstream.flushAndForget(std::move(session->upstream), std::chrono::seconds(10), until_done);
   }
   net::Fd peer;
+  bool went_on = false;
   std::shared_ptr<int> until_done = std::make_shared<int>(0);
 };
 
 TEST_F(FlushTest, ArrivesThoughTheSessionIsGone) {
   abandonWithUnsentBytes();
+  EXPECT_TRUE(went_on);
   EXPECT_EQ(until_done.use_count(), 2);
   size_t received = 0;
   std::thread reader([&] {
@@ -270,6 +273,24 @@ TEST_F(FlushTest, EndsWhenThePeerTakesNothingForTheIdleTime) {
   EXPECT_EQ(until_done.use_count(), 2);
   clock.advance(std::chrono::seconds(2));
   EXPECT_TRUE(turnUntil([&] { return until_done.use_count() == 1; }));
+  EXPECT_EQ(gauge("upstream_cx_active"), 0u);
+}
+
+TEST_F(FlushTest, IsResetWhereTooManyDoAlready) {
+  start(staticCluster(host));
+  static_cast<WorkerCluster&>(*worker->find("c")).owner().setFlushingMax(0);
+  auto session = connected();
+  peer = host.accept();
+  session->send(std::string(kManyBytes, 'x'));
+  Upstream& upstream = *session->upstream;
+  EXPECT_FALSE(
+      upstream.flushAndForget(std::move(session->upstream), std::chrono::seconds(10), until_done));
+  loop.runOnce(false);
+  std::vector<char> into(1 << 20);
+  ssize_t got;
+  while ((got = ::recv(peer.get(), into.data(), into.size(), 0)) > 0) {
+  }
+  EXPECT_EQ(got, -1) << "a host that is not reset takes what came for all";
   EXPECT_EQ(gauge("upstream_cx_active"), 0u);
 }
 

@@ -29,6 +29,9 @@ enum class ConnectFailure : uint8_t {
 // Names in lower case.
 using HttpFields = std::vector<std::pair<std::string, std::string>>;
 
+// %UPSTREAM_LOCAL_CLOSE_REASON% of one that flushAndForget() could not let go on.
+constexpr absl::string_view kFlushOverflow = "flush_overflow";
+
 // What a host is asked for before bytes flow: a tunnel to somewhere behind it.
 struct TunnelRequest {
   std::string authority; // Where to.
@@ -76,7 +79,8 @@ public:
   virtual void resumeReading() = 0;
   // Lets it go on by itself until everything written has left (or `idle` went by without progress),
   // for a session whose downstream is already gone. `until_done` is let go when it is over.
-  virtual void flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
+  // False: too many of this worker do so already, and it is reset.
+  virtual bool flushAndForget(std::unique_ptr<Upstream> self, base::Duration idle,
                               std::shared_ptr<void> until_done) = 0;
 };
 

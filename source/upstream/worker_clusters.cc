@@ -338,8 +338,9 @@ void WorkerClusters::destroyRetired(WorkerCluster& cluster) {
 }
 
 bool WorkerClusters::addFlushing(TcpUpstream& upstream) {
-  if (flushing_count_ == kFlushingMax) {
-    LOG(debug, upstream, "%d connections flush already, cutting off one more", kFlushingMax);
+  if (flushing_count_ >= flushing_max_) {
+    LOG_CONNECTION(debug, upstream, upstream.connection().id(),
+                   "%d connections flush already, this one is reset", flushing_max_);
     return false;
   }
   flushing_count_++;

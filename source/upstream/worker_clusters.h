@@ -94,9 +94,6 @@ private:
 // that flush; the loop outlives it.
 class WorkerClusters final : public ThreadClusters {
 public:
-  // More than this many flushing connections of one worker: further ones are cut off.
-  static constexpr size_t kFlushingMax = 1024;
-
   explicit WorkerClusters(event::Loop& loop) : loop_(loop) {}
   ~WorkerClusters() override;
 
@@ -109,6 +106,8 @@ public:
   // `host` of this cluster was found unhealthy.
   void closeConnections(absl::string_view name, const Host& host);
 
+  // More than this many flushing connections of one worker: further ones are reset.
+  void setFlushingMax(size_t max) { flushing_max_ = max; }
   // False: there are too many already.
   bool addFlushing(TcpUpstream& upstream);
   void removeFlushing(TcpUpstream& upstream);
@@ -122,6 +121,7 @@ private:
   std::vector<std::unique_ptr<WorkerCluster>> retired_; // Replaced, but still in use.
   base::IntrusiveList<TcpUpstream> flushing_;
   size_t flushing_count_ = 0;
+  size_t flushing_max_ = 1024;
 };
 
 } // namespace culvert::upstream

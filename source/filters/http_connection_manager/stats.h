@@ -64,7 +64,8 @@ namespace culvert::http_connection_manager {
   X(rq_redirect)                                                                                   \
   X(rq_reset_after_downstream_response_started)                                                    \
   X(rq_total)                                                                                      \
-  X(rs_too_large)
+  X(rs_too_large)                                                                                  \
+  X(upstream_flush_overflow)
 
 #define CULVERT_HTTP_GAUGES(X)                                                                     \
   X(downstream_cx_active)                                                                          \

@@ -313,7 +313,10 @@ void Tunnel::releaseUpstream(CloseMode mode) {
   info_.upstream->detected_close = transport.detectedClose();
   if (mode == CloseMode::kFlush && transport.unsentBytes() > 0) {
     upstream::Upstream& upstream = *upstream_;
-    upstream.flushAndForget(std::move(upstream_), idleTimeout(), nullptr);
+    if (!upstream.flushAndForget(std::move(upstream_), idleTimeout(), nullptr)) {
+      stats_.upstream_flush_overflow.add();
+      info_.upstream->local_close_reason = upstream::kFlushOverflow;
+    }
     return;
   }
   if (transport.open()) {

@@ -72,6 +72,7 @@ Stats::Stats(stats::Scope& scope)
       idle_timeout(scope.counter("idle_timeout")),
       max_downstream_connection_duration(scope.counter("max_downstream_connection_duration")),
       upstream_flush_total(scope.counter("upstream_flush_total")),
+      upstream_flush_overflow(scope.counter("upstream_flush_overflow")),
       upstream_flush_active(scope.gauge("upstream_flush_active")),
       downstream_cx_rx_bytes_buffered(scope.gauge("downstream_cx_rx_bytes_buffered")),
       downstream_cx_tx_bytes_buffered(scope.gauge("downstream_cx_tx_bytes_buffered")) {}

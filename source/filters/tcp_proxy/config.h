@@ -36,6 +36,7 @@ struct Stats {
   stats::Counter& idle_timeout;
   stats::Counter& max_downstream_connection_duration;
   stats::Counter& upstream_flush_total;
+  stats::Counter& upstream_flush_overflow;
   stats::Gauge& upstream_flush_active;
   stats::Gauge& downstream_cx_rx_bytes_buffered;
   stats::Gauge& downstream_cx_tx_bytes_buffered;

@@ -461,8 +461,11 @@ void TcpProxy::releaseUpstream(const CloseReason& reason) {
     transport.close(CloseMode::kReset, CloseReason::of(CloseCode::kDownstreamGone));
   } else if (transport.unsentBytes() > 0 && reason.remote()) {
     upstream::Upstream& upstream = *upstream_;
-    upstream.flushAndForget(std::move(upstream_), idleTimeout().value_or(kFlushIdle),
-                            config_.countFlush());
+    if (!upstream.flushAndForget(std::move(upstream_), idleTimeout().value_or(kFlushIdle),
+                                 config_.countFlush())) {
+      stats_.upstream_flush_overflow.add();
+      info_->upstream->local_close_reason = upstream::kFlushOverflow;
+    }
     return;
   } else {
     info_->upstream->local_close_reason = reason.localCloseReason();
