@@ -22,7 +22,7 @@ struct Passed {
 };
 
 // Takes the connections to an internal listener, on one loop, each in the turn after its connect.
-// Threads: the loop's. Lifetime: its owner's; connections that were not taken yet end with it.
+// Threads: the loop's. Lifetime: its owner's; as it goes it takes those that wait for their turn.
 class InternalAcceptor final : private event::Ready {
 public:
   // What both ends call the one that connects: nobody accepts there.

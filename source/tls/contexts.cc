@@ -37,6 +37,7 @@ absl::StatusOr<std::shared_ptr<ContextSlot>> Contexts::add(ContextSlot::Maker ma
     return first.status();
   }
   slot->put(*std::move(first));
+  forgetUnused();
   for (const WatchedFile& watched : files) {
     if (absl::Status status = watch(watched.file, slot); !status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(watched.path, ": ", status.message()));
@@ -47,13 +48,25 @@ absl::StatusOr<std::shared_ptr<ContextSlot>> Contexts::add(ContextSlot::Maker ma
   return slot;
 }
 
+// Files of contexts that are gone.
+void Contexts::forgetUnused() {
+  if (watched_.size() < watched_max_) {
+    return;
+  }
+  std::erase_if(watched_, [](const auto& entry) {
+    const Slots& slots = entry.second.slots;
+    return std::all_of(slots.begin(), slots.end(), [](const auto& slot) { return slot.expired(); });
+  });
+  watched_max_ = std::max<size_t>(64, 2 * watched_.size());
+}
+
 absl::Status Contexts::watch(const std::string& file, const std::shared_ptr<ContextSlot>& slot) {
   if (watcher_ == nullptr) {
     watcher_ = std::make_unique<event::FileWatcher>(main_);
   }
   const auto [place, is_new] = watched_.try_emplace(file);
-  dropDead(place->second);
-  place->second.push_back(slot);
+  dropDead(place->second.slots);
+  place->second.slots.push_back(slot);
   if (!is_new) {
     return absl::OkStatus();
   }
@@ -63,12 +76,12 @@ absl::Status Contexts::watch(const std::string& file, const std::shared_ptr<Cont
     watched_.erase(place);
     return watch.status();
   }
-  watches_.push_back(*std::move(watch));
+  place->second.watch = *std::move(watch);
   return absl::OkStatus();
 }
 
 void Contexts::onChanged(const std::string& file) {
-  for (const auto& weak : watched_[file]) {
+  for (const auto& weak : watched_[file].slots) {
     const std::shared_ptr<ContextSlot> slot = weak.lock();
     if (slot == nullptr) {
       continue;

@@ -76,13 +76,19 @@ public:
 private:
   using Slots = std::vector<std::weak_ptr<ContextSlot>>;
 
+  struct Watched {
+    Slots slots;
+    std::unique_ptr<event::FileWatcher::Watch> watch;
+  };
+
+  void forgetUnused();
   absl::Status watch(const std::string& file, const std::shared_ptr<ContextSlot>& slot);
   void onChanged(const std::string& file);
 
   event::Loop& main_;
   std::unique_ptr<event::FileWatcher> watcher_; // Made when the first file is watched.
-  std::map<std::string, Slots> watched_;
-  std::vector<std::unique_ptr<event::FileWatcher::Watch>> watches_;
+  std::map<std::string, Watched> watched_;
+  size_t watched_max_ = 64; // With more, those that nobody needs any longer are looked for.
   Slots slots_;
 };
 

@@ -175,7 +175,7 @@ bool Http2Callbacks::isFlood(const nghttp2_frame& frame, Http2Session& self) {
 void Http2Callbacks::onHeaders(nghttp2_session* session, const nghttp2_frame& frame,
                                Http2Session& self) {
   if (frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
-    onRequest(session, frame.hd.stream_id, self);
+    onRequest(session, frame, self);
     return;
   }
   Http2StreamIo* const stream = streamOf(session, frame.hd.stream_id);
@@ -186,10 +186,12 @@ void Http2Callbacks::onHeaders(nghttp2_session* session, const nghttp2_frame& fr
   }
 }
 
-void Http2Callbacks::onRequest(nghttp2_session* session, int32_t id, Http2Session& self) {
+void Http2Callbacks::onRequest(nghttp2_session* session, const nghttp2_frame& frame,
+                               Http2Session& self) {
   std::unique_ptr<Http2StreamIo> stream(new Http2StreamIo(self, self.loop_, false));
-  stream->id_ = id;
-  nghttp2_session_set_stream_user_data(session, id, stream.get());
+  stream->id_ = frame.hd.stream_id;
+  stream->ended_ = ends(frame); // Who refuses it at once wants to know.
+  nghttp2_session_set_stream_user_data(session, stream->id_, stream.get());
   self.streams_.pushBack(*stream);
   self.handler_.onRequest(std::move(stream), std::exchange(self.incoming_, {}));
 }

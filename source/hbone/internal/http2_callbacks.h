@@ -40,7 +40,7 @@ private:
                       nghttp2_data_source* source, void* data);
 
   static void onHeaders(nghttp2_session* session, const nghttp2_frame& frame, Http2Session& self);
-  static void onRequest(nghttp2_session* session, int32_t id, Http2Session& self);
+  static void onRequest(nghttp2_session* session, const nghttp2_frame& frame, Http2Session& self);
   static void onResponse(Http2StreamIo& stream, Http2Session& self);
   static int onBadMessage(Http2Session& owner);
   static bool isFlood(const nghttp2_frame& frame, Http2Session& self);
