@@ -2,6 +2,7 @@
 #include "source/tls/internal/verifier.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <utility>
@@ -58,6 +59,7 @@ absl::Status Verifier::loadRoots(SSL_CTX& context) const {
     for (int i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
       const X509_INFO* const info = sk_X509_INFO_value(infos.get(), i);
       if (info->x509 != nullptr) {
+        X509_check_purpose(info->x509, -1, 0); // Reads its extensions now, not on the workers.
         X509_STORE_add_cert(store, info->x509);
         if (!config_.suppress_client_ca_list) {
           SSL_CTX_add_client_CA(&context, info->x509);
