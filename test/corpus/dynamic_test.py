@@ -50,6 +50,11 @@ def assignment(ports, name="from_file"):
 class DynamicCase(CorpusCase):
     """The corpus file, with its files in a folder of the case that may be changed."""
 
+    def wait_greeting(self, greeting):
+        """The workers hear of an update after it was taken."""
+        until(lambda: client.send_half_close(self.here(), b"").data == greeting, 10,
+              "the greeting %r" % greeting)
+
     def setUp(self):
         super().setUp()
         self.backends("AB")
@@ -141,7 +146,7 @@ class Endpoints(DynamicCase):
         old = self.held()
         self.resources("eds", "2", assignment([B]))
         self.proxy.wait_stats({"cluster.from_file.version_text": "2"})
-        self.assertEqual(self.greeting(), "B")
+        self.wait_greeting(b"B\n")
         self.goes_on(old)
 
     def test_assignment_of_another_cluster_changes_nothing(self):
@@ -158,7 +163,7 @@ class Endpoints(DynamicCase):
         self.assertEqual(self.greeting(), "A")
         self.resources("eds", "3", assignment([B]))
         self.proxy.wait_stats({"cluster.from_file.version_text": "3"})
-        self.assertEqual(self.greeting(), "B")
+        self.wait_greeting(b"B\n")
 
     @unittest.skipIf(IS_ENVOY, "Envoy sees only what is renamed onto the path")
     def test_file_may_be_edited_in_place(self):
@@ -166,7 +171,7 @@ class Endpoints(DynamicCase):
         with open(self.tmp("fs/eds.yaml"), "w", encoding="utf-8") as file:
             file.write(self.text('version_info: "2"\nresources:\n' + assignment([B])))
         self.proxy.wait_stats({"cluster.from_file.version_text": "2"})
-        self.assertEqual(self.greeting(), "B")
+        self.wait_greeting(b"B\n")
 
 
 class Clusters(DynamicCase):
@@ -176,7 +181,7 @@ class Clusters(DynamicCase):
         self.resources("cds", "2", static_cluster(B))
         self.cds(version_text="2")
         self.proxy.wait_stats({"cluster_manager.cluster_modified": 1})
-        self.assertEqual(self.greeting(), "B")
+        self.wait_greeting(b"B\n")
         self.goes_on(old)
 
     def test_removed_cluster_keeps_its_connections(self):
@@ -577,11 +582,6 @@ class Internal(DynamicCase):
 
     def begin(self, *flags):
         self.serve(_FILE, edit=lambda text: self._in_folder(text) + self.EXTENSION, flags=flags)
-
-    def wait_greeting(self, greeting):
-        """The workers hear of an update after it was taken."""
-        until(lambda: client.send_half_close(self.here(), b"").data == greeting, 10,
-              "the greeting %r" % greeting)
 
     def test_no_client_is_lost(self):
         self.begin("--concurrency", "2", "--drain-time-s", "20")
