@@ -50,9 +50,9 @@ def assignment(ports, name="from_file"):
 class DynamicCase(CorpusCase):
     """The corpus file, with its files in a folder of the case that may be changed."""
 
-    def wait_greeting(self, greeting):
+    def wait_greeting(self, greeting, source=None):
         """The workers hear of an update after it was taken."""
-        until(lambda: client.send_half_close(self.here(), b"").data == greeting, 10,
+        until(lambda: client.send_half_close(self.here(), b"", source=source).data == greeting, 10,
               "the greeting %r" % greeting)
 
     def setUp(self):
@@ -191,7 +191,7 @@ class Clusters(DynamicCase):
         self.cds(version_text="2")
         self.proxy.wait_stats({"cluster_manager.cluster_removed": 1,
                                "cluster_manager.active_clusters": 0})
-        self.ended(self.connect().end(), b"", "FIN")
+        self.wait_greeting(b"")
         self.goes_on(old)
 
     def test_wrong_value_refuses_the_whole_update(self):
@@ -226,7 +226,7 @@ class Listeners(DynamicCase):
         self.cds(version_text="2")
         self.resources("lds", "2", listener([kept, chain("second", match=one % (two % 2))]))
         self.manager(listener_in_place_updated=1, total_filter_chains_draining=1)
-        self.assertEqual(self.greeting(source="127.0.0.2"), "B")
+        self.wait_greeting(b"B\n", source="127.0.0.2")
         self.ended(goes.end(), b"A\n", "FIN")
         self.manager(total_filter_chains_draining=0, total_listeners_draining=0)
         self.goes_on(stays)
@@ -240,16 +240,23 @@ class Listeners(DynamicCase):
         stays, goes = self.held(), self.held(source="127.0.0.2")
         self.resources("lds", "2", listener([asks[0]]))
         self.manager(listener_in_place_updated=1, total_filter_chains_draining=1)
+        self._told_to_end(goes)
         self.goes_on(stays)
-        goes.send(b"last")
-        self.assertEqual(goes.end().how, "FIN")
+        self.proxy.wait_stats({"tcp.from_file.downstream_cx_drain_close": 1})
         self.resources("lds", "3", listener(asks, more="per_connection_buffer_limit_bytes: 4096,"))
         self.manager(total_listeners_draining=1)
-        new = self.held()
-        stays.send(b"last")
-        self.assertEqual(stays.end().how, "FIN")
-        self.goes_on(new)
-        self.proxy.wait_stats({"tcp.from_file.downstream_cx_drain_close": 2})
+        self._told_to_end(stays)
+        until(lambda: self._after_a_word(self.held()) == "open", 10, "the new listener")
+
+    @staticmethod
+    def _after_a_word(connection):
+        """How it stands half a second after it sent something; a drain ends it with the answer."""
+        connection.send(b"word")
+        return connection.end(within_s=0.5).how
+
+    def _told_to_end(self, connection):
+        until(lambda: self._after_a_word(connection) != "open", 10, "the worker to drain")
+        self.assertEqual(connection.how, "FIN")
 
     def test_other_change_drains_the_listener_and_keeps_its_socket(self):
         self.begin("--drain-time-s", "1")
@@ -548,12 +555,12 @@ class Passing(DynamicCase):
         self.resources("cds", "2")
         self.cds(version_text="2")
         self.proxy.wait_stats({"cluster_manager.active_clusters": 0})
-        self.ended(self.connect().end(), b"", "FIN")
+        self.wait_greeting(b"")
         self.goes_on(held)
         self.resources("cds", "3", self._cluster(500))
         self.cds(version_text="3")
-        self.say_hi(b"A\n")
-        self.say_hi(b"B\n", source="127.0.0.2")
+        self.wait_greeting(b"A\n")
+        self.wait_greeting(b"B\n", source="127.0.0.2")
         self.goes_on(held)
         until(lambda: self.proxy.hosts("from_file") == [], 10, "the hosts to be forgotten")
 
@@ -658,10 +665,11 @@ class Subsets(DynamicCase):
         self.assertEqual([self.greeting() for _ in range(4)], ["A"] * 4)
         self.resources("eds", "2", self._assignment([(A, "v2"), (B, "v1")]))
         self.proxy.wait_stats({"cluster.from_file.version_text": "2"})
+        self.wait_greeting(b"B\n")
         self.assertEqual([self.greeting() for _ in range(4)], ["B"] * 4)
         self.resources("eds", "3", self._assignment([(A, "v3")]))
         self.proxy.wait_stats({"cluster.from_file.version_text": "3"})
-        self.ended(self.connect().end(), b"", "FIN")
+        self.wait_greeting(b"")
         self.goes_on(held)
 
 
