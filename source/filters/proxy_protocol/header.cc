@@ -168,6 +168,10 @@ ParsedHeader parse2(absl::string_view stream) {
 } // namespace
 
 ParsedHeader parseHeader(absl::string_view stream) {
+  if (stream
+          .empty()) { // May become either; the shortest of version 1 is shorter than kFixedBytes2.
+    return answer(0, Kind::kNeedMore, 1);
+  }
   if (mayBegin(stream, kSignature2)) {
     return stream.size() < kFixedBytes2 ? answer(2, Kind::kNeedMore, kFixedBytes2) : parse2(stream);
   }

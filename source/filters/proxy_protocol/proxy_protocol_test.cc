@@ -42,6 +42,14 @@ TEST(ProxyHeader, BothVersionsNameTheAddresses) {
   }
 }
 
+TEST(ProxyHeader, NoMoreIsAskedForThanTheShortestHas) {
+  const std::string shortest = "PROXY UNKNOWN\r\n";
+  EXPECT_EQ(parseHeader(shortest).bytes, shortest.size());
+  for (size_t some = 0; some < shortest.size(); some++) {
+    EXPECT_LE(parseHeader(shortest.substr(0, some)).bytes, shortest.size()) << some;
+  }
+}
+
 TEST(ProxyHeader, WhatIsWrittenCanBeRead) {
   const auto source = *net::Address::parseIpPort("[1::2]:7");
   const auto destination = *net::Address::parseIpPort("[3::4]:65535");
