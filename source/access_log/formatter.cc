@@ -6,11 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "envoy/config/core/v3/substitution_format_string.pb.h"
-#include "source/access_log/internal/data_source.h"
 #include "source/access_log/internal/json_format.h"
 #include "source/access_log/internal/json_text.h"
 #include "source/access_log/internal/operator.h"
 #include "source/base/check.h"
+#include "source/base/data_source.h"
 
 namespace culvert::access_log {
 namespace {
@@ -122,7 +122,7 @@ absl::StatusOr<Formatter::Ptr> Formatter::create(const SubstitutionFormatString&
   case SubstitutionFormatString::kTextFormat:
     return textFrom("text_format", config.text_format(), omit_empty);
   case SubstitutionFormatString::kTextFormatSource: {
-    const auto source = internal::readDataSource(config.text_format_source());
+    const auto source = base::readDataSource(config.text_format_source());
     if (!source.ok())
       return below("text_format_source", source.status());
     return textFrom("text_format_source", *source, omit_empty);

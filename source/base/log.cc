@@ -10,6 +10,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "source/base/json_text.h"
 #include "source/base/mutex.h"
 #include "spdlog/details/log_msg.h"
 #include "spdlog/pattern_formatter.h"
@@ -31,24 +32,12 @@ class JsonMessageFlag final : public spdlog::custom_flag_formatter {
 public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
               spdlog::memory_buf_t& out) override {
-    for (const char c : message.payload)
-      append(c, out);
+    std::string text(message.payload.data(), message.payload.size());
+    escapeJson(text, 0);
+    out.append(text.data(), text.data() + text.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {
     return std::make_unique<JsonMessageFlag>();
-  }
-
-private:
-  static void append(char c, spdlog::memory_buf_t& out) {
-    std::string text(1, c);
-    if (c == '"' || c == '\\') {
-      text = {'\\', c};
-    } else if (c == '\n') {
-      text = "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      text = absl::StrFormat("\\u%04x", static_cast<int>(c));
-    }
-    out.append(text.data(), text.data() + text.size());
   }
 };
 

@@ -3,14 +3,12 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "source/base/clock.h"
 #include "source/config/subscription.h"
-#include "source/event/file_watcher.h"
+#include "source/config/watched_file.h"
 
 namespace envoy::config::core::v3 {
 class PathConfigSource;
@@ -29,10 +27,8 @@ struct FileSubscriptionContext {
   stats::Counter& dynamic_unknown_fields;
 };
 
-// Resources from a file that holds a DiscoveryResponse (.yaml, .json, .pb, .pb_text), read again
-// when it may have changed: something is renamed onto it, it is written in place, or something in
-// its folder or in `watched_directory` is replaced and it then reads differently (as when a
-// Kubernetes volume is swapped). What cannot be taken is logged, and the last good one stays.
+// Resources from a watched file that holds a DiscoveryResponse (.yaml, .json, .pb, .pb_text). What
+// cannot be taken is logged, and the last good one stays.
 // Threads: main.
 class FileSubscription final : public Subscription {
 public:
@@ -44,22 +40,18 @@ public:
   void start(std::function<void()> answered) override;
 
 private:
-  FileSubscription(std::string path, const FileSubscriptionContext& context,
-                   SubscriptionStats& stats, Subscriber& subscriber);
+  FileSubscription(const FileSubscriptionContext& context, SubscriptionStats& stats,
+                   Subscriber& subscriber)
+      : context_(context), stats_(stats), subscriber_(subscriber) {}
 
-  absl::Status watch(const std::string& path, event::FileChange change,
-                     std::function<void()> callback);
-  void read();
-  void readIfDifferent();
+  void onRead(const WatchedFile::Text& text);
   void take(const std::string& text);
   void reportUnknown(const Problems& problems);
 
-  const std::string path_;
   const FileSubscriptionContext& context_;
   SubscriptionStats& stats_;
   Subscriber& subscriber_;
-  std::vector<std::unique_ptr<event::FileWatcher::Watch>> watches_;
-  std::optional<uint64_t> last_read_; // A hash; nothing while it could not be read.
+  std::unique_ptr<WatchedFile> file_;
 };
 
 } // namespace culvert::config

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/config/loader.h"
 
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include "absl/strings/match.h"
@@ -13,6 +11,7 @@
 #include "google/protobuf/message.h"
 #include "google/protobuf/text_format.h"
 
+#include "source/base/file.h"
 #include "source/config/internal/message_writer.h"
 #include "source/config/internal/tree.h"
 #include "source/config/internal/unknown_fields.h"
@@ -124,18 +123,14 @@ Format formatOf(absl::string_view path) {
 }
 
 bool loadFile(const std::string& path, Message& message, Problems& problems) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  if (file) {
-    text.assign(std::istreambuf_iterator<char>(file), {});
-  }
-  if (!file || file.bad()) {
+  const auto text = base::readFile(path);
+  if (!text.has_value()) {
     problems.sources().beginFile(path);
     problems.error("", "there is no such file, or it can't be read",
                    absl::StrCat("Invalid path: ", path));
     return false;
   }
-  return loadText(text, formatOf(path), path, message, problems);
+  return loadText(*text, formatOf(path), path, message, problems);
 }
 
 bool loadText(absl::string_view text, Format format, absl::string_view name, Message& message,

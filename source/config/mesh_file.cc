@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/config/mesh_file.h"
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "source/base/hash.h"
 #include "source/base/log.h"
 #include "source/config/internal/mesh_records.h"
 #include "source/config/suggest.h"
@@ -101,20 +98,6 @@ private:
   Places policies_;
 };
 
-std::optional<std::string> contentOf(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return std::nullopt;
-  }
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  return file.bad() ? std::nullopt : std::optional(std::move(text));
-}
-
-std::string folderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
-}
-
 // What is no .json is YAML, of which JSON is a part.
 Format meshFormatOf(absl::string_view path) {
   return absl::EndsWithIgnoreCase(path, ".json") ? Format::kJson : Format::kYaml;
@@ -163,10 +146,14 @@ void readMeshState(absl::string_view text, Format format, absl::string_view name
 absl::StatusOr<std::unique_ptr<MeshSource>> MeshSource::ofFile(const std::string& path,
                                                                mesh::WorkloadTable& table,
                                                                event::FileWatcher& watcher) {
-  std::unique_ptr<MeshSource> source(new MeshSource(path, table));
-  absl::Status status = source->watch(watcher); // First: no change falls in between.
-  status.Update(source->load());
-  if (!status.ok()) {
+  std::unique_ptr<MeshSource> source(new MeshSource(table));
+  auto file = WatchedFile::watch( // Before it is read: no change falls in between.
+      path, watcher, [&self = *source](const WatchedFile::Text& text) { self.reload(text); });
+  if (!file.ok()) {
+    return file.status();
+  }
+  source->file_ = *std::move(file);
+  if (absl::Status status = source->load(source->file_->read()); !status.ok()) {
     return status;
   }
   return source;
@@ -174,48 +161,23 @@ absl::StatusOr<std::unique_ptr<MeshSource>> MeshSource::ofFile(const std::string
 
 absl::StatusOr<std::unique_ptr<MeshSource>> MeshSource::ofText(absl::string_view text,
                                                                mesh::WorkloadTable& table) {
-  std::unique_ptr<MeshSource> source(new MeshSource("", table));
+  std::unique_ptr<MeshSource> source(new MeshSource(table));
   if (absl::Status status = source->take(text, Format::kYaml, "LOCAL_XDS"); !status.ok()) {
     return status;
   }
   return source;
 }
 
-absl::Status MeshSource::watch(event::FileWatcher& watcher) {
-  auto file = watcher.watch(path_, event::FileChange::kRenamedOrWritten,
-                            [this] { reload(/*only_if_different=*/false); });
-  if (!file.ok()) {
-    return file.status();
-  }
-  watches_.push_back(*std::move(file));
-  // A link on the way to the file may be changed, as when a volume of Kubernetes is swapped.
-  auto folder = watcher.watch(folderOf(path_), event::FileChange::kRenamed,
-                              [this] { reload(/*only_if_different=*/true); });
-  if (!folder.ok()) {
-    return folder.status();
-  }
-  watches_.push_back(*std::move(folder));
-  return absl::OkStatus();
-}
-
-absl::Status MeshSource::load() {
-  const std::optional<std::string> text = contentOf(path_);
+absl::Status MeshSource::load(const WatchedFile::Text& text) {
+  const std::string& path = file_->path();
   if (!text.has_value()) {
-    last_read_.reset();
-    return absl::NotFoundError(absl::StrCat(path_, ": cannot be read"));
+    return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
   }
-  last_read_ = base::xxHash64(*text);
-  return take(*text, meshFormatOf(path_), path_);
+  return take(*text, meshFormatOf(path), path);
 }
 
-void MeshSource::reload(bool only_if_different) {
-  if (only_if_different) {
-    const std::optional<std::string> text = contentOf(path_);
-    if (!text.has_value() || base::xxHash64(*text) == last_read_) {
-      return;
-    }
-  }
-  const absl::Status status = load();
+void MeshSource::reload(const WatchedFile::Text& text) {
+  const absl::Status status = load(text);
   for (const absl::string_view line : absl::StrSplit(status.message(), '\n', absl::SkipEmpty())) {
     LOG(warning, config, "mesh file not taken, the last good state stays: %s", line);
   }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "source/config/loader.h"
 #include "source/config/problems.h"
-#include "source/event/file_watcher.h"
+#include "source/config/watched_file.h"
 #include "source/mesh/table.h"
 
 namespace culvert::config {
@@ -55,20 +53,16 @@ private:
     Keys policies;
   };
 
-  MeshSource(std::string path, mesh::WorkloadTable& table)
-      : path_(std::move(path)), table_(table) {}
+  explicit MeshSource(mesh::WorkloadTable& table) : table_(table) {}
 
-  absl::Status watch(event::FileWatcher& watcher);
-  absl::Status load();
+  absl::Status load(const WatchedFile::Text& text);
+  void reload(const WatchedFile::Text& text);
   absl::Status take(absl::string_view text, Format format, absl::string_view name);
   void apply(const MeshState& state);
-  void reload(bool only_if_different);
 
-  const std::string path_;
   mesh::WorkloadTable& table_;
   Loaded loaded_;                     // What of the table came from here.
-  std::optional<uint64_t> last_read_; // A hash; nothing while it could not be read.
-  std::vector<std::unique_ptr<event::FileWatcher::Watch>> watches_;
+  std::unique_ptr<WatchedFile> file_; // Of LOCAL_XDS: none.
 };
 
 } // namespace culvert::config

@@ -3,39 +3,17 @@
 #include "source/stats/selection.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-
-#include <charconv>
-#include <cmath>
+#include "source/base/json_text.h"
 
 namespace culvert::stats {
 namespace {
 
-std::string jsonString(absl::string_view text) {
-  static constexpr absl::string_view kShort = "\b\f\n\r\t\"\\";
-  static constexpr absl::string_view kLetters = "bfnrt\"\\";
-  std::string result = "\"";
-  for (const char c : text) {
-    const size_t known = kShort.find(c);
-    if (known != absl::string_view::npos) {
-      result += '\\';
-      result += kLetters[known];
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppendFormat(&result, "\\u%04x", static_cast<unsigned char>(c));
-    } else {
-      result += c;
-    }
-  }
-  return result += '"';
-}
+using base::jsonString;
 
 std::string number(double value) {
-  if (std::isnan(value)) {
-    return "null";
-  }
-  char digits[32];
-  const auto end = std::to_chars(std::begin(digits), std::end(digits), value);
-  return {digits, end.ptr};
+  std::string text;
+  base::appendJsonNumber(value, text);
+  return text;
 }
 
 // Elements, or members, between commas.

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/struct.pb.h"
-#include "source/access_log/internal/json_text.h"
+#include "source/base/json_text.h"
 
 namespace culvert::access_log::internal {
 namespace {
@@ -33,7 +33,7 @@ absl::Status JsonFormat::compile(const Value& value, const std::string& path, No
     return absl::OkStatus();
   case Value::kNumberValue:
     node.kind = Node::Kind::kLiteral;
-    appendJsonNumber(value.number_value(), node.literal);
+    base::appendJsonNumber(value.number_value(), node.literal);
     return absl::OkStatus();
   case Value::kStringValue:
     return compileString(value.string_value(), path, node);
@@ -60,7 +60,7 @@ absl::Status JsonFormat::compileObject(const Struct& object, const std::string& 
     sorted.emplace(key, &value);
   for (const auto& [key, value] : sorted) {
     Node& member = node.members.emplace_back();
-    appendJsonString(key, member.key);
+    base::appendJsonString(key, member.key);
     member.key.push_back(':');
     const std::string member_path = path.empty() ? key : absl::StrCat(path, ".", key);
     if (absl::Status status = compile(*value, member_path, member); !status.ok())
@@ -77,14 +77,14 @@ absl::Status JsonFormat::compileString(const std::string& text, const std::strin
   const Piece& first = pieces->front();
   if (pieces->size() == 1 && !first.op.has_value()) {
     node.kind = Node::Kind::kLiteral;
-    appendJsonString(first.literal, node.literal);
+    base::appendJsonString(first.literal, node.literal);
     return absl::OkStatus();
   }
   const bool alone = pieces->size() == 1 && first.literal.empty();
   node.kind = alone ? Node::Kind::kValue : Node::Kind::kString;
   node.pieces = *std::move(pieces);
   for (Piece& piece : node.pieces)
-    escapeJson(piece.literal, 0);
+    base::escapeJson(piece.literal, 0);
   return absl::OkStatus();
 }
 
@@ -149,7 +149,7 @@ void JsonFormat::appendString(const Node& node, const Entry& entry, std::string&
     if (piece.op->appendText(entry, out) == Found::kNothing) {
       out += omit_empty_ ? "" : "-";
     } else {
-      escapeJson(out, start);
+      base::escapeJson(out, start);
     }
   }
   out.push_back('"');

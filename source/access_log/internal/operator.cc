@@ -5,7 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "source/access_log/internal/coalesce.h"
-#include "source/access_log/internal/json_text.h"
+#include "source/base/json_text.h"
 
 namespace culvert::access_log::internal {
 namespace {
@@ -153,7 +153,7 @@ bool Operator::appendJson(const Entry& entry, std::string& out) const {
   case Found::kText:
     if (out.size() - start > length_max)
       out.resize(start + length_max);
-    escapeJson(out, start);
+    base::escapeJson(out, start);
     out.push_back('"');
     return true;
   case Found::kNumber:

@@ -4,12 +4,12 @@
 #include <memory>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "culvert/mesh/v1/mesh.pb.h"
 #include "source/access_log/file_manager.h"
 #include "source/access_log/logger_factory.h"
+#include "source/base/json_text.h"
 #include "source/mesh/node/connection_record.h"
 #include "source/mesh/node/outcome.h"
 
@@ -51,8 +51,7 @@ public:
     }
   }
   void add(absl::string_view name, absl::string_view value, bool bare) {
-    const std::string shown =
-        bare && !json_ ? std::string(value) : absl::StrCat("\"", absl::CHexEscape(value), "\"");
+    const std::string shown = bare && !json_ ? std::string(value) : base::jsonString(value);
     put(name, shown);
   }
   void add(absl::string_view name, uint64_t value) { put(name, absl::StrCat(value)); }

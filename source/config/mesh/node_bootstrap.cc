@@ -9,11 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "source/base/json_text.h"
 #include "source/net/socket.h"
 
 namespace culvert::config::node {
@@ -164,10 +164,6 @@ constexpr char kInside[] = R"(
 constexpr char kNoLimits[] = "{thresholds: [{max_connections: 4294967295, max_pending_requests: "
                              "4294967295, max_requests: 4294967295}]}";
 
-std::string quoted(const std::string& text) {
-  return absl::StrCat("\"", absl::CHexEscape(text), "\"");
-}
-
 std::string flag(bool set) { return set ? "true" : "false"; }
 
 int64_t inSeconds(base::Duration duration) {
@@ -265,12 +261,12 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
       {"@LOG@", absl::StrCat("{name: culvert.access_loggers.mesh, typed_config: {\"@type\": "
                              "type.googleapis.com/culvert.mesh.v1.MeshAccessLog, format: ",
                              environment.json_log ? "JSON" : "TEXT", "}}")},
-      {"@NAMESPACE@", quoted(environment.workload_namespace)},
-      {"@NAME@", quoted(environment.workload_name)},
-      {"@ACCOUNT@", quoted(environment.service_account)},
-      {"@NODE@", quoted(environment.node_name)},
-      {"@NETWORK@", quoted(environment.network)},
-      {"@FILE@", quoted(environment.local_file)},
+      {"@NAMESPACE@", base::jsonString(environment.workload_namespace)},
+      {"@NAME@", base::jsonString(environment.workload_name)},
+      {"@ACCOUNT@", base::jsonString(environment.service_account)},
+      {"@NODE@", base::jsonString(environment.node_name)},
+      {"@NETWORK@", base::jsonString(environment.network)},
+      {"@FILE@", base::jsonString(environment.local_file)},
       {"@VALIDITY@", durationOf(environment.certificate_validity)},
       {"@TLS12@", flag(environment.allow_tls12)},
       {"@STREAM_WINDOW@", absl::StrCat(environment.stream_window_bytes)},

@@ -3,7 +3,9 @@
 
 #include <map>
 
+#include "absl/strings/match.h"
 #include "gtest/gtest.h"
+#include "source/config/mesh/node_bootstrap.h"
 
 namespace culvert::config::node {
 namespace {
@@ -99,6 +101,11 @@ TEST(NodeEnvironment, RefusesWhatItWouldNotDo) {
                                                      {{"RUST_LOG", "access=debug"}}}) {
     EXPECT_FALSE(read(one).ok()) << one.begin()->first;
   }
+}
+
+TEST(NodeBootstrap, WritesAnyTextAsYaml) {
+  const std::string text = nodeBootstrap(*read({{"LOCAL_XDS_PATH", "/lab's \"mesh\"\n.yaml"}}));
+  EXPECT_TRUE(absl::StrContains(text, "\"/lab's \\\"mesh\\\"\\n.yaml\"")) << text;
 }
 
 } // namespace

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/config/tls/data_source.h"
 
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "envoy/config/core/v3/base.pb.h"
+#include "source/base/data_source.h"
 #include "source/base/field_error.h"
 
 namespace culvert::config::tls {
@@ -20,30 +19,18 @@ constexpr absl::string_view kInline = "<inline>";
 } // namespace
 
 absl::StatusOr<culvert::tls::Source> readSource(const DataSource& source, const std::string& path) {
-  switch (source.specifier_case()) {
-  case DataSource::kFilename: {
-    std::ifstream file(source.filename(), std::ios::binary);
-    if (!file) {
-      return errorAt(path, "Invalid path: " + source.filename());
-    }
-    std::string text(std::istreambuf_iterator<char>(file), {});
-    if (text.empty()) {
-      return errorAt(path, absl::StrCat("file ", source.filename(), " is empty"));
-    }
-    return culvert::tls::Source{std::move(text), source.filename()};
+  if (source.specifier_case() == DataSource::SPECIFIER_NOT_SET) {
+    return culvert::tls::Source{"", std::string(kInline)};
   }
-  case DataSource::kEnvironmentVariable: {
-    const char* const text = std::getenv(source.environment_variable().c_str());
-    if (text == nullptr) {
-      return errorAt(path, "Environment variable doesn't exist: " + source.environment_variable());
-    }
-    return culvert::tls::Source{text, std::string(kInline)};
+  auto text = base::readDataSource(source);
+  if (!text.ok()) {
+    return errorAt(path, text.status().message());
   }
-  case DataSource::kInlineBytes:
-    return culvert::tls::Source{source.inline_bytes(), std::string(kInline)};
-  default:
-    return culvert::tls::Source{source.inline_string(), std::string(kInline)};
+  if (source.has_filename() && text->empty()) {
+    return errorAt(path, absl::StrCat("file ", source.filename(), " is empty"));
   }
+  return culvert::tls::Source{*std::move(text),
+                              source.has_filename() ? source.filename() : std::string(kInline)};
 }
 
 culvert::tls::Source readSourceOrEmpty(const DataSource& source) {

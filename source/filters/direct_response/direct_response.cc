@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "envoy/extensions/filters/network/direct_response/v3/config.pb.h"
+#include "source/base/data_source.h"
+#include "source/base/field_error.h"
 #include "source/filter_api/filter.h"
 
 namespace culvert {
@@ -36,25 +35,14 @@ private:
   const Response& response_;
 };
 
-absl::StatusOr<std::string> readFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return absl::InvalidArgumentError(absl::StrCat("response.filename: Invalid path: ", path));
-  }
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 absl::StatusOr<std::shared_ptr<const Response>> makeResponse(const Proto& proto, FactoryContext&) {
-  const auto& source = proto.response();
   auto response = std::make_shared<Response>();
-  if (source.has_filename()) {
-    auto bytes = readFile(source.filename());
+  if (proto.has_response()) {
+    auto bytes = base::readDataSource(proto.response());
     if (!bytes.ok()) {
-      return bytes.status();
+      return base::errorAt("response", bytes.status().message());
     }
     response->bytes = *std::move(bytes);
-  } else {
-    response->bytes = source.has_inline_bytes() ? source.inline_bytes() : source.inline_string();
   }
   return response;
 }

@@ -30,7 +30,7 @@ TEST(DirectResponse, FlushesToASlowPeerBeforeItCloses) {
 TEST(DirectResponse, RefusesAFileThatIsNotThere) {
   const absl::Status status =
       FilterFixture::load("direct_response", R"pb(response { filename: "/nonexist/x" })pb");
-  EXPECT_EQ(status.message(), "response.filename: Invalid path: /nonexist/x");
+  EXPECT_EQ(status.message(), "response: Invalid path: /nonexist/x");
 }
 
 } // namespace
