@@ -20,12 +20,8 @@ WEB = "spiffe://cluster.local/ns/shop/sa/web"
 @unittest.skipIf(corpus_case.IS_ENVOY, "Envoy has no such filters")
 class HbonePair(CorpusCase):
     def serve_with(self, *edits, flags=()):
-        def edit(text):
-            for before, after in edits:
-                self.assertIn(before, text)
-                text = text.replace(before, after)
-            return text.replace("127.0.0.1:11001", self.at(A))
-        self.serve("mesh/hbone_pair.yaml", edit, flags)
+        self.serve("mesh/hbone_pair.yaml",
+                   self.edited(*edits, ("127.0.0.1:11001", self.at(A))), flags)
 
     def inside(self):
         """The last line of what runs inside of tunnels."""

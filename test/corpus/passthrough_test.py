@@ -44,10 +44,7 @@ class Passthrough(CorpusCase):
                 text = text.replace("    - filters:\n", "    - filters:\n" + SET_ADDRESS.replace("ADDRESS", self.at(11001)))
             text = text.replace("          cluster: passthrough\n",
                                 "          cluster: passthrough\n" + LOG)
-            for old, new in changes:
-                self.assertIn(old, text)
-                text = text.replace(old, new)
-            return text
+            return self.edited(*changes)(text)
         self.serve(self.FILE, edit)
 
     def shown(self, key):

@@ -103,17 +103,14 @@ class Ipv4Compat(CorpusCase):
         super().setUp()
         self.backend("A", A)
 
-    def edited(self, text, *edits):
-        for before, after in (("    filter_chains:", self.LOG + "    filter_chains:"),) + edits:
-            self.assertIn(before, text)
-            text = text.replace(before, after)
-        return text
+    def serve_logging(self, *edits):
+        self.serve("valid/01-tcp-proxy.yaml", self.edited(
+            ("    filter_chains:", self.LOG + "    filter_chains:"), *edits))
 
     def listen(self, address, *edits):
         """Listens there with ipv4_compat."""
-        self.serve("valid/01-tcp-proxy.yaml", lambda text: self.edited(
-            text, ("127.0.0.1, port_value: 10000",
-                   "'%s', ipv4_compat: true, port_value: 10000" % address), *edits))
+        self.serve_logging(("127.0.0.1, port_value: 10000",
+                            "'%s', ipv4_compat: true, port_value: 10000" % address), *edits)
 
     def match(self, *prefixes):
         ranges = ", ".join("{address_prefix: '%s', prefix_len: %d}" % pair for pair in prefixes)
@@ -175,9 +172,8 @@ class Ipv4Compat(CorpusCase):
                               stderr)
 
     def host(self, address, more=""):
-        self.serve("valid/01-tcp-proxy.yaml", lambda text: self.edited(
-            text, ("{address: 127.0.0.1, port_value: 11001}", address), (
-                "    connect_timeout: 1s", "    connect_timeout: 1s\n" + more)))
+        self.serve_logging(("{address: 127.0.0.1, port_value: 11001}", address),
+                           ("    connect_timeout: 1s", "    connect_timeout: 1s\n" + more))
 
     def test_a_host_in_the_long_form(self):
         self.host("{address: '%s', port_value: 11001, ipv4_compat: true}" % self.MAPPED)
@@ -201,13 +197,8 @@ class OwnListener(CorpusCase):
     """A cluster that leads back to the listener that uses it."""
 
     def refused(self, *edits):
-        def edit(text):
-            text = text.replace("port_value: 11001", "port_value: 10000")
-            for before, after in edits:
-                self.assertIn(before, text)
-                text = text.replace(before, after)
-            return text
-        path = self.config("valid/01-tcp-proxy.yaml", edit)
+        path = self.config("valid/01-tcp-proxy.yaml", self.edited(
+            ("port_value: 11001", "port_value: 10000"), *edits))
         status, _, stderr = proxy.run_to_end(
             corpus_case.binary(), ["-c", path, "--mode", "validate", "--use-dynamic-base-id"])
         self.assertEqual(status, 1, stderr)

@@ -66,10 +66,7 @@ class TunnelCase(CorpusCase):
             if not tls:
                 start, end = text.index("    transport_socket:"), text.index("    load_assignment")
                 text = text[:start] + text[end:]
-            for before, after in edits:
-                self.assertIn(before, text)
-                text = text.replace(before, after)
-            return text
+            return self.edited(*edits)(text)
         self.serve(self.FILE, edit)
 
     def through(self, greeting=b"H\n"):
