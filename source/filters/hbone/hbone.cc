@@ -4,7 +4,6 @@
 #include <variant>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "source/base/log.h"
 #include "source/base/random.h"
 #include "source/filter_api/filter.h"
@@ -82,26 +81,24 @@ Next Hbone::onOpen() {
   if (!info.remote.isIp() || !info.local.isIp()) {
     return deny("no original destination");
   }
-  const net::Address target = mesh::Ip::of(info.local).withPort(info.local.port());
-  record_->source = mesh::Ip::of(info.remote).withPort(info.remote.port());
-  record_->destination = target;
-  if (mesh::isIllegalOutbound(config_.illegal_ports, target)) {
+  if (mesh::isIllegalOutbound(config_.illegal_ports, record_->destination)) {
     return deny(std::string(mesh::kIllegalCallError));
   }
-  const mesh::WorkloadRef local = config_.node.localWorkload();
-  if (local == nullptr) {
-    return deny(absl::StrCat("failed to fetch information about local workload: ",
-                             config_.node.settings().workload.toString()));
-  }
-  record_->source_workload = local;
   base::Random& random = connection().loop().local<WorkerRandom>();
   mesh::RouteResult result;
   {
     const mesh::TableReader reader(config_.node.table());
-    result = mesh::routeOutbound(reader,
-                                 {*local, mesh::Ip::of(info.remote), target,
-                                  config_.node.settings().network, config_.hbone_port},
-                                 random);
+    record_->source_workload = config_.node.localWorkload(reader);
+    if (record_->source_workload != nullptr) {
+      result = mesh::routeOutbound(reader,
+                                   {*record_->source_workload, mesh::Ip::of(record_->source),
+                                    record_->destination, config_.node.settings().network,
+                                    config_.hbone_port},
+                                   random);
+    }
+  }
+  if (record_->source_workload == nullptr) {
+    return deny(config_.node.noWorkload());
   }
   record_->trace = mesh::TraceContext::fresh(random).toString();
   if (auto* const denied = std::get_if<mesh::RouteDenied>(&result)) {

@@ -4,7 +4,6 @@
 #include <variant>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "source/base/log.h"
 #include "source/filter_api/filter.h"
 #include "source/filter_api/well_known_state.h"
@@ -87,19 +86,17 @@ Next MeshInbound::onOpen() {
     return refuse(kUnavailable, "no original destination");
   }
   record_->tunnelled = info.request != nullptr;
-  record_->source = mesh::Ip::of(info.remote).withPort(info.remote.port());
-  record_->destination = mesh::Ip::of(info.local).withPort(info.local.port());
-  const mesh::WorkloadRef local = config_.node.localWorkload();
-  if (local == nullptr) {
-    return refuse(kUnavailable, absl::StrCat("failed to fetch information about local workload: ",
-                                             config_.node.settings().workload.toString()));
-  }
-  record_->destination_workload = local;
   mesh::InboundResult result;
   {
     const mesh::TableReader reader(config_.node.table());
-    result = ask(reader, *local);
-    describePeer(reader, result);
+    record_->destination_workload = config_.node.localWorkload(reader);
+    if (record_->destination_workload != nullptr) {
+      result = ask(reader, *record_->destination_workload);
+      describePeer(reader, result);
+    }
+  }
+  if (record_->destination_workload == nullptr) {
+    return refuse(kUnavailable, config_.node.noWorkload());
   }
   if (auto* const refusal = std::get_if<mesh::Refusal>(&result)) {
     return refuse(static_cast<uint32_t>(refusal->status), std::move(refusal->error));

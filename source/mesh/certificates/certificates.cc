@@ -2,13 +2,14 @@
 #include "source/mesh/certificates/certificates.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "re2/re2.h"
 #include "source/base/log.h"
 #include "source/event/timer_heap.h"
+#include "source/mesh/identity.h"
 
 namespace culvert::mesh {
 namespace {
@@ -28,13 +29,14 @@ constexpr const char* kGroups[] = {"X25519", "P-256", "P-384"};
 
 // All SPIFFE identities of the trust domain that `identity` is of; nothing: it is none.
 absl::StatusOr<tls::SanMatcher> trustDomainOf(const std::string& identity) {
-  const std::vector<std::string> parts = absl::StrSplit(identity, '/');
-  if (parts.size() < 3 || parts[0] != "spiffe:" || !parts[1].empty()) {
+  const std::optional<Identity> parsed = Identity::parse(identity);
+  if (!parsed.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat("'", identity, "' is no SPIFFE identity"));
   }
   auto match = match::StringMatch::create(
       match::StringMatch::Kind::kRegex,
-      absl::StrCat("spiffe://", RE2::QuoteMeta(parts[2]), "/ns/[^/]*/sa/[^/]*"));
+      absl::StrCat("spiffe://", RE2::QuoteMeta(parsed->trust_domain.string()),
+                   "/ns/[^/]*/sa/[^/]*"));
   if (!match.ok()) {
     return match.status();
   }

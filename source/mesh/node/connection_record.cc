@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/mesh/node/connection_record.h"
 
+#include "source/mesh/ip.h"
 #include "source/mesh/tracing_headers.h"
 
 namespace culvert::mesh {
@@ -33,13 +34,18 @@ std::optional<std::string> partOf(const WorkloadRef& workload, absl::string_view
   return part == "cluster" ? textOf(workload->cluster_id) : std::nullopt;
 }
 
+// An IPv4 address that came as IPv6 is one of IPv4.
+net::Address canonical(const net::Address& address) {
+  return address.isIp() ? Ip::of(address).withPort(address.port()) : address;
+}
+
 } // namespace
 
 std::shared_ptr<ConnectionRecord> ConnectionRecord::leaveWith(net::ConnectionInfo& info,
                                                               Direction where) {
   auto record = std::make_shared<ConnectionRecord>(where);
-  record->source = info.remote;
-  record->destination = info.local;
+  record->source = canonical(info.remote);
+  record->destination = canonical(info.local);
   info.mutableFilterState().set(kKey, record);
   return record;
 }

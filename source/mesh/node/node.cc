@@ -3,8 +3,8 @@
 
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "source/base/log.h"
-#include "source/mesh/table_reader.h"
 
 namespace culvert::mesh {
 
@@ -41,10 +41,14 @@ InboundConnections& Node::inbound(event::Loop& loop) const {
   return *connections;
 }
 
-WorkloadRef Node::localWorkload() const {
-  const TableReader reader(table_);
+WorkloadRef Node::localWorkload(const TableReader& reader) const {
   return WorkloadRef(reader.localWorkload(settings_.workload.name, settings_.workload.ns,
                                           settings_.workload.service_account));
+}
+
+std::string Node::noWorkload() const {
+  return absl::StrCat("failed to fetch information about local workload: ",
+                      settings_.workload.toString());
 }
 
 std::string Node::localIdentity() const {

@@ -12,6 +12,7 @@
 #include "source/mesh/inbound_connections.h"
 #include "source/mesh/node/traffic.h"
 #include "source/mesh/table.h"
+#include "source/mesh/table_reader.h"
 #include "source/mesh/table_watch.h"
 
 namespace culvert::mesh {
@@ -43,8 +44,11 @@ public:
   void addLoop(event::Loop& loop);
   void removeLoops() { loop_watches_.clear(); }
 
-  // The workload that this node works for; null: it is not in the table. Any thread.
-  WorkloadRef localWorkload() const;
+  // The workload that this node works for; null: it is not in the table, as `noWorkload` says. Any
+  // thread.
+  WorkloadRef localWorkload(const TableReader& reader) const;
+  WorkloadRef localWorkload() const { return localWorkload(TableReader(table_)); }
+  std::string noWorkload() const;
   // Its identity as a URI; "": the same. Any thread.
   std::string localIdentity() const;
   // What a loop lets in. Threads: the loop's.
