@@ -121,8 +121,8 @@ void Loop::runNext(Ready& work) { ready_.pushBack(work); }
 
 absl::Span<char> Loop::scratch() {
   if (scratch_ == nullptr)
-    scratch_.reset(new char[kScratchBytes]);
-  return {scratch_.get(), kScratchBytes};
+    scratch_.reset(new char[kCopyOffset + kScratchBytes]);
+  return {scratch_.get() + kCopyOffset, kScratchBytes};
 }
 
 bool Loop::wantsTurnNow() {

@@ -331,25 +331,28 @@ void Http2Session::collect() {
 
 void Http2Session::append(absl::string_view bytes) {
   if (output_.capacity() < kOutputBytes) {
-    std::string& spare = loop_.local<SpareOutput>().memory;
-    const std::string begun = std::exchange(output_, std::exchange(spare, {}));
-    output_ = begun;
-    output_.reserve(2 * kOutputBytes);
+    output_ = std::exchange(loop_.local<SpareOutput>().memory, {});
+    output_.reserve(event::Loop::kCopyOffset + 2 * kOutputBytes);
+    output_.assign(event::Loop::kCopyOffset, '\0');
   }
   output_.append(bytes.data(), bytes.size());
 }
 
+absl::string_view Http2Session::collected() const {
+  return absl::string_view(output_).substr(std::min(output_.size(), event::Loop::kCopyOffset));
+}
+
 void Http2Session::flushIfMuch() {
-  if (output_.size() >= kOutputBytes) {
+  if (collected().size() >= kOutputBytes) {
     flush();
   }
 }
 
 void Http2Session::flush() {
-  if (output_.empty()) {
+  if (collected().empty()) {
     return;
   }
-  net::Buffer data = net::Buffer::borrow(output_);
+  net::Buffer data = net::Buffer::borrow(collected());
   if (writer_) {
     writer_(data);
   } else {

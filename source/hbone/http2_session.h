@@ -129,6 +129,7 @@ private:
   void flush();
   void flushIfMuch();
   void append(absl::string_view bytes);
+  absl::string_view collected() const;
   void release(size_t bytes);
   void submitReset(int32_t id, uint32_t code);
   uint32_t resetCodeOf(const Http2StreamIo& stream, bool reset) const;
@@ -151,7 +152,7 @@ private:
   absl::flat_hash_map<int32_t, Answer> answers_;               // Of those without a stream.
   Http2Headers incoming_;                                      // Headers that are not complete yet.
   size_t incoming_bytes_ = 0;
-  std::string output_;
+  std::string output_; // Behind Loop::kCopyOffset.
   Staged staged_;
   Floods floods_;
   std::unique_ptr<event::Timer> keepalive_;

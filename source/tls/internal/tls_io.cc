@@ -23,7 +23,9 @@ namespace {
 constexpr size_t kRecordBytes = 16 * 1024; // What one record holds at most (RFC 8446, section 5.1).
 constexpr size_t kBatchBytes = 4 * kRecordBytes;
 constexpr size_t kReadBytes = kRecordBytes + 1024; // One record with everything around it.
-constexpr size_t kBulkReadBytes = 128 * 1024;
+// Whole records of the length that bulk senders choose (RFC 8446, section 5.2: header, type and tag
+// are 22 bytes), as the library moves what is left of the last one; and its alignment.
+constexpr size_t kBulkReadBytes = 7 * (kRecordBytes + 22) + 8;
 // Reads of the transport in one turn, so that records which bring nothing keep no other
 // connection waiting.
 constexpr int kReadsMax = 16;
