@@ -51,9 +51,13 @@ class DynamicCase(CorpusCase):
     """The corpus file, with its files in a folder of the case that may be changed."""
 
     def wait_greeting(self, greeting, source=None):
-        """The workers hear of an update after it was taken."""
-        until(lambda: client.send_half_close(self.here(), b"", source=source).data == greeting, 10,
-              "the greeting %r" % greeting)
+        """Greeting, echo and FIN, or FIN alone. The workers hear of an update after it was taken."""
+        said = b"hi" if greeting else b""
+
+        def greets():
+            ending = client.send_half_close(self.here(), said, source=source)
+            return (ending.data, ending.how) == (greeting + said, "FIN")
+        until(greets, 10, "the greeting %r" % greeting)
 
     def setUp(self):
         super().setUp()
@@ -247,6 +251,8 @@ class Listeners(DynamicCase):
         self.manager(total_listeners_draining=1)
         self._told_to_end(stays)
         until(lambda: self._after_a_word(self.held()) == "open", 10, "the new listener")
+        closes = "tcp.from_file.downstream_cx_drain_close"
+        until(lambda: self.proxy.stats(closes).get(closes, 0) >= 2, 10, "two closes by drains")
 
     @staticmethod
     def _after_a_word(connection):
