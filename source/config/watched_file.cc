@@ -55,12 +55,15 @@ absl::Status WatchedFile::add(const std::string& path, event::FileChange change,
 
 // A file that is away for a moment is not one that changed.
 void WatchedFile::readIfDifferent() {
+  const std::optional<uint64_t> before = last_read_;
   const Text text = base::readFile(path_);
-  if (!text.has_value() || base::xxHash64(*text) == last_read_) {
+  if (!text.has_value()) {
     return;
   }
   last_read_ = base::xxHash64(*text);
-  changed_(text);
+  if (last_read_ != before) {
+    changed_(text);
+  }
 }
 
 } // namespace culvert::config
