@@ -16,6 +16,7 @@ STOCK_FILTERS = [
     "//source/filters/rbac",
     "//source/filters/set_filter_state",
     "//source/filters/sni_cluster",
+    "//source/filters/socks5",
     "//source/filters/tcp_proxy",
     "//source/filters/tls_inspector",
 ]
