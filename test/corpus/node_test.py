@@ -15,6 +15,7 @@ from lab import pods
 from lab.wait import until
 
 PORT = 8080
+FILES_PORT = 8090
 
 
 def policy(name, action, *matches):
@@ -193,6 +194,79 @@ class Nodes(corpus_case.CorpusCase):
                            env=environment, stdout=file)
         self.web.start_node(["-c", self.tmp("node.yaml"), "--disable-hot-restart"])
         self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
+
+    def start_with_socks5(self, **variables):
+        """The nodes, and a file in the pods with servers that curl can ask for."""
+        with open(self.tmp("hello.txt"), "w", encoding="utf-8") as file:
+            file.write("hello\n")
+        for pod in (self.cart, self.outside):
+            pod.serve_files(FILES_PORT, self.folder)
+        self.start_nodes(UNSTABLE_ENABLE_SOCKS5="true", **variables)
+
+    def curl(self, host, port=FILES_PORT, how="--socks5"):
+        return self.web.curl(how, "127.0.0.1:15080", "http://%s:%d/hello.txt" % (host, port))
+
+    def test_socks5_leads_through_a_tunnel(self):
+        self.start_with_socks5()
+        self.assertEqual(self.curl(self.cart.ip), (0, "hello\n"), self.web.errors())
+        line = self.web.wait_log('direction="outbound"', "connection complete")
+        for text in ("src.addr=127.0.0.1:", "dst.addr=%s:15008" % self.cart.ip,
+                     "dst.hbone_addr=%s:%d" % (self.cart.ip, FILES_PORT),
+                     'dst.identity="spiffe://cluster.local/ns/shop/sa/cart"'):
+            self.assertIn(text, line)
+        self.assertIn('src.identity="spiffe://cluster.local/ns/shop/sa/web"',
+                      self.cart.wait_log('direction="inbound"', "connection complete"))
+        self.assertEqual(self.web.stat("socks5.outbound.negotiated"), 1)
+
+    def test_socks5_leads_out_of_the_mesh(self):
+        self.start_with_socks5()
+        self.assertEqual(self.curl(self.outside.ip), (0, "hello\n"), self.web.errors())
+        self.assertNotIn("hbone", self.web.wait_log("dst.addr=%s:" % self.outside.ip))
+
+    def test_socks5_leads_to_ipv6(self):
+        self.pods.table([self.pods.workload(pod.name, workloadIps=[pod.ip, pod.ip6])
+                         for pod in (self.web, self.cart)])
+        self.start_with_socks5(IPV6_ENABLED="true", ENABLE_ORIG_SRC="false")
+        self.assertEqual(self.curl("[%s]" % self.cart.ip6), (0, "hello\n"), self.web.errors())
+        self.assertIn("dst.addr=[%s]:15008" % self.cart.ip6,
+                      self.web.wait_log("dst.hbone_addr=[%s]:%d" % (self.cart.ip6, FILES_PORT)))
+
+    def test_socks5_takes_no_names(self):
+        self.start_with_socks5()
+        status, output = self.curl("cart.test", how="--socks5-hostname")
+        self.assertEqual(status, 97, output)  # CURLE_PROXY
+        self.assertIn("(7)", output)
+        self.assertEqual(self.web.stat("socks5.outbound.refused_name"), 1)
+
+    def test_socks5_does_not_lead_to_the_node(self):
+        self.start_with_socks5()
+        for port in (15001, 15006, 15008, 15080):
+            self.assertNotEqual(self.curl("127.0.0.1", port)[0], 0)
+            line = self.web.wait_log("connection failed", "dst.addr=127.0.0.1:%d" % port)
+            self.assertIn('error="attempted recursive call to ourselves"', line)
+        self.assertNotEqual(self.curl(self.cart.ip, 15080)[0], 0)
+        self.assertIn('error="attempted recursive call to ourselves"',
+                      self.cart.wait_log("connection failed", 'direction="inbound"'))
+
+    def test_socks5_is_not_there_unasked(self):
+        self.start_nodes()
+        self.assertEqual(self.web.ask("127.0.0.1", 15080)[0], "ConnectionRefusedError")
+
+    def test_open_sockets_are_counted(self):
+        def open_are(pod, reporter, count):
+            return ('istio_tcp_sockets_open{reporter="%s"} %d\n' % (reporter, count)
+                    in pod.get(15020, "/metrics"))
+
+        self.start_nodes(UNSTABLE_ENABLE_SOCKS5="true")
+        self.assertTrue(open_are(self.web, "source", 0))
+        clients = [self.web.hold(self.cart.ip, PORT), self.web.start(
+            "curl", "-s", "--http0.9", "--socks5", "127.0.0.1:15080",
+            "http://%s:%d/" % (self.cart.ip, PORT), stdout=subprocess.DEVNULL)]
+        until(lambda: open_are(self.web, "source", 2), 10, "both connections")
+        until(lambda: open_are(self.cart, "destination", 1), 10, "the tunnel")
+        for client in clients:
+            client.kill()
+        until(lambda: open_are(self.web, "source", 0), 10, "their ends")
 
     def test_pages(self):
         self.start_nodes()

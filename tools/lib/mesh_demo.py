@@ -26,23 +26,13 @@ def say(text):
 
 
 def curl(source, target):
-    done = subprocess.run(
-        source.command("curl", "-sS", "--max-time", "10", "http://%s:%d/hello.txt" % (target, PORT)),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    print("curl: %s" % done.stdout.strip(), flush=True)
-    return done.returncode == 0
+    status, output = source.curl("http://%s:%d/hello.txt" % (target, PORT))
+    print("curl: %s" % output.strip(), flush=True)
+    return status == 0
 
 
 def show(pod, *wanted):
     print("%s's node: %s" % (pod.name, pod.wait_log(*wanted).strip()), flush=True)
-
-
-def web_server(pod, folder):
-    pod.start(sys.executable, "-m", "http.server", "--directory", folder, str(PORT),
-              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: subprocess.run(
-        pod.command("curl", "-fs", "http://127.0.0.1:%d/hello.txt" % PORT), check=False,
-        stdout=subprocess.DEVNULL).returncode == 0, 10, "the web server of " + pod.name)
 
 
 def iperf(source, server):
@@ -71,7 +61,7 @@ def tell(mesh, folder):
     web, cart, batch, outside = (mesh.add(name) for name in ("web", "cart", "batch", "outside"))
     mesh.table([mesh.workload(name) for name in ("web", "cart", "batch")], [DENIED])
     for pod in (cart, outside):
-        web_server(pod, folder)
+        pod.serve_files(PORT, folder)
     for pod in (web, cart, batch):
         pod.start_node()
     say("pods: web %s, cart %s and batch %s, each with `culvert node`; outside %s has none"

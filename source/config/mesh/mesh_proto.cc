@@ -18,6 +18,8 @@ namespace {
 
 using culvert::mesh::Certificates;
 using culvert::mesh::CertificateSource;
+using culvert::mesh::ConnectionRecord;
+using culvert::mesh::IllegalPorts;
 using culvert::mesh::NodeSettings;
 using culvert::mesh::Text;
 using culvert::mesh::v1::Mesh;
@@ -47,6 +49,7 @@ public:
     settings.network = Text::copy(proto_.network());
     settings.readiness_address = address("readiness_address", proto_.readiness_address());
     settings.stats_address = address("stats_address", proto_.stats_address());
+    settings.illegal_ports = IllegalPorts(proto_.socks5());
     auto source = certificateSource(contexts.main().clock());
     if (source == nullptr) {
       return nullptr;
@@ -56,6 +59,9 @@ public:
     auto loaded = std::make_unique<LoadedNode>(
         contexts.main(), std::move(settings),
         std::make_unique<Certificates>(contexts, std::move(source), rules, scope));
+    using Direction = ConnectionRecord::Direction;
+    countSockets(proto_.listeners().outbound(), Direction::kOutbound, scope, loaded->node);
+    countSockets(proto_.listeners().inbound(), Direction::kInbound, scope, loaded->node);
     loadTable(*loaded);
     return loaded;
   }
@@ -76,6 +82,16 @@ private:
       return {};
     }
     return *std::move(address);
+  }
+
+  // A listener names the same gauge when it is made, and then it is one.
+  template <class Prefixes>
+  static void countSockets(const Prefixes& prefixes, ConnectionRecord::Direction direction,
+                           stats::Scope& scope, culvert::mesh::Node& node) {
+    for (const std::string& prefix : prefixes) {
+      node.traffic().countSockets(
+          direction, scope.gauge(absl::StrCat("listener.", prefix, ".downstream_cx_active")));
+    }
   }
 
   std::unique_ptr<CertificateSource> certificateSource(const base::Clock& clock) {

@@ -40,9 +40,12 @@ bootstrap_extensions:
     certificates: {lab_authority: {}, validity: @VALIDITY@, allow_tls12: @TLS12@}
     readiness_address: "@ANY@:15021"
     stats_address: "@ANY@:15020"
+    socks5: @SOCKS5@
+    listeners: {outbound: [@SENT@], inbound: [inbound_plain, inbound_hbone]}
 static_resources:
   listeners:
   - name: outbound
+    stat_prefix: outbound
     address: {socket_address: {address: 0.0.0.0, port_value: 15001}}@ON_15001@@CAPTURE@
     listener_filters:
     - name: envoy.filters.listener.original_dst
@@ -50,25 +53,9 @@ static_resources:
         "@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst
     access_log: [@LOG@]
     filter_chains:
-    - filters:
-      - name: culvert.filters.hbone
-        typed_config:
-          "@type": type.googleapis.com/culvert.filters.hbone.v1.Hbone
-          tunnel_cluster: tunnels
-          plain_cluster: plain
-      - name: envoy.filters.network.tcp_proxy
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
-          stat_prefix: outbound
-          cluster: plain
-          idle_timeout: 0s
-          tunneling_config:
-            hostname: "%FILTER_STATE(culvert.mesh:FIELD:authority)%"
-            headers_to_add:
-            - header: {key: baggage, value: "%FILTER_STATE(culvert.mesh:FIELD:baggage)%"}
-            - header: {key: forwarded, value: "%FILTER_STATE(culvert.mesh:FIELD:forwarded)%"}
-            - header: {key: traceparent, value: "%FILTER_STATE(culvert.mesh:FIELD:traceparent)%"}
-  - name: inbound_plain
+    - filters: @OUTSIDE@
+@SOCKS5_LISTENER@  - name: inbound_plain
+    stat_prefix: inbound_plain
     address: {socket_address: {address: 0.0.0.0, port_value: 15006}}@ON_15006@@CAPTURE@
     listener_filters:
     - name: envoy.filters.listener.original_dst
@@ -78,6 +65,7 @@ static_resources:
     filter_chains:
     - filters: @INSIDE@
   - name: inbound_hbone
+    stat_prefix: inbound_hbone
     address: {socket_address: {address: 0.0.0.0, port_value: 15008}}@ON_15008@
     access_log: [@LOG@]
     filter_chains:
@@ -139,6 +127,38 @@ static_resources:
         transport_socket:
           name: envoy.transport_sockets.raw_buffer
           typed_config: {"@type": @TYPES@.raw_buffer.v3.RawBuffer}
+)";
+
+// What leads a connection to where it was meant to go.
+constexpr char kOutside[] = R"(
+      - name: culvert.filters.hbone
+        typed_config:
+          "@type": type.googleapis.com/culvert.filters.hbone.v1.Hbone
+          tunnel_cluster: tunnels
+          plain_cluster: plain
+      - name: envoy.filters.network.tcp_proxy
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: outbound
+          cluster: plain
+          idle_timeout: 0s
+          tunneling_config:
+            hostname: "%FILTER_STATE(culvert.mesh:FIELD:authority)%"
+            headers_to_add:
+            - header: {key: baggage, value: "%FILTER_STATE(culvert.mesh:FIELD:baggage)%"}
+            - header: {key: forwarded, value: "%FILTER_STATE(culvert.mesh:FIELD:forwarded)%"}
+            - header: {key: traceparent, value: "%FILTER_STATE(culvert.mesh:FIELD:traceparent)%"})";
+
+constexpr char kSocks5Listener[] = R"(  - name: socks5
+    stat_prefix: socks5
+    address: {socket_address: {address: 127.0.0.1, port_value: 15080}}
+    access_log: [@LOG@]
+    filter_chains:
+    - filters:
+      - name: culvert.filters.socks5
+        typed_config:
+          "@type": type.googleapis.com/culvert.filters.socks5.v1.Socks5
+          stat_prefix: outbound@OUTSIDE@
 )";
 
 constexpr char kInside[] = R"(
@@ -254,13 +274,24 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
                                     {"@BAGGAGE@", flag(environment.tell_baggage)},
                                     {"@PROXY_TO_POD@", flag(!environment.proxy_to_loopback)},
                                     {"@VERDICTS@", flag(environment.log_verdicts)}});
+  const std::string log =
+      absl::StrCat("{name: culvert.access_loggers.mesh, typed_config: "
+                   "{\"@type\": "
+                   "type.googleapis.com/culvert.mesh.v1.MeshAccessLog, format: ",
+                   environment.json_log ? "JSON" : "TEXT", "}}");
+  const std::string socks5 =
+      environment.socks5
+          ? absl::StrReplaceAll(kSocks5Listener, {{"@LOG@", log}, {"@OUTSIDE@", kOutside}})
+          : "";
   const Values more = {
+      {"@OUTSIDE@", kOutside},
       {"@INSIDE@", inside},
+      {"@SOCKS5@", flag(environment.socks5)},
+      {"@SOCKS5_LISTENER@", socks5},
+      {"@SENT@", environment.socks5 ? "outbound, socks5" : "outbound"},
       {"@NO_LIMITS@", kNoLimits},
       {"@TYPES@", "type.googleapis.com/envoy.extensions.transport_sockets"},
-      {"@LOG@", absl::StrCat("{name: culvert.access_loggers.mesh, typed_config: {\"@type\": "
-                             "type.googleapis.com/culvert.mesh.v1.MeshAccessLog, format: ",
-                             environment.json_log ? "JSON" : "TEXT", "}}")},
+      {"@LOG@", log},
       {"@NAMESPACE@", base::jsonString(environment.workload_namespace)},
       {"@NAME@", base::jsonString(environment.workload_name)},
       {"@ACCOUNT@", base::jsonString(environment.service_account)},

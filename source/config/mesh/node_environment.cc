@@ -42,8 +42,7 @@ constexpr std::pair<const char*, const char*> kUnsupported[] = {
     {"PROXY_CONFIG", "a mesh configuration"},
     {"COMPLIANCE_POLICY", "compliance policies"},
 };
-constexpr const char* kUnsupportedIfTrue[] = {"XDS_ON_DEMAND", "UNSTABLE_ENABLE_SOCKS5",
-                                              "ISTIO_META_DNS_CAPTURE"};
+constexpr const char* kUnsupportedIfTrue[] = {"XDS_ON_DEMAND", "ISTIO_META_DNS_CAPTURE"};
 
 // Reads one variable after the other; the first mistake stays.
 class Reader {
@@ -146,6 +145,7 @@ void readWorkload(Reader& reader, NodeEnvironment& environment) {
 
 void readTransport(Reader& reader, NodeEnvironment& environment) {
   environment.ipv6 = reader.flag("IPV6_ENABLED", true);
+  environment.socks5 = reader.flag("UNSTABLE_ENABLE_SOCKS5", false);
   environment.packet_mark = reader.number("PACKET_MARK", 0);
   if (reader.find("ENABLE_ORIG_SRC").has_value()) {
     environment.source_address = reader.flag("ENABLE_ORIG_SRC", false)

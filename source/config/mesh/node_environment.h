@@ -25,6 +25,7 @@ struct NodeEnvironment {
   std::string local_file; // LOCAL_XDS_PATH
   base::Duration certificate_validity{0};
   bool ipv6 = true;
+  bool socks5 = false; // UNSTABLE_ENABLE_SOCKS5
   bool allow_tls12 = false;
   bool log_verdicts = false;
   bool json_log = false;

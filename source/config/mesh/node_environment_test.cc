@@ -97,10 +97,16 @@ TEST(NodeEnvironment, RefusesWhatItWouldNotDo) {
                                                      {{"LOCAL_XDS_PATH", ""}},
                                                      {{"XDS_ADDRESS", "https://istiod:15012"}},
                                                      {{"CRL_PATH", "/crl.pem"}},
-                                                     {{"UNSTABLE_ENABLE_SOCKS5", "true"}},
                                                      {{"RUST_LOG", "access=debug"}}}) {
     EXPECT_FALSE(read(one).ok()) << one.begin()->first;
   }
+}
+
+TEST(NodeBootstrap, ListensForSocks5IfWished) {
+  EXPECT_FALSE(absl::StrContains(nodeBootstrap(*read({})), "port_value: 15080"));
+  const std::string text = nodeBootstrap(*read({{"UNSTABLE_ENABLE_SOCKS5", "true"}}));
+  EXPECT_TRUE(absl::StrContains(text, "{address: 127.0.0.1, port_value: 15080}")) << text;
+  EXPECT_TRUE(absl::StrContains(text, "socks5: true")) << text;
 }
 
 TEST(NodeBootstrap, WritesAnyTextAsYaml) {

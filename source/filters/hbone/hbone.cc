@@ -42,7 +42,6 @@ struct Config {
         no_tunnel(std::make_shared<net::StringState>("true")) {}
 
   const mesh::Node& node;
-  const mesh::IllegalPorts illegal_ports{/*socks5=*/false};
   const uint16_t hbone_port;
   const std::shared_ptr<ClusterName> tunnel_cluster;
   const std::shared_ptr<ClusterName> plain_cluster;
@@ -81,7 +80,7 @@ Next Hbone::onOpen() {
   if (!info.remote.isIp() || !info.local.isIp()) {
     return deny("no original destination");
   }
-  if (mesh::isIllegalOutbound(config_.illegal_ports, record_->destination)) {
+  if (mesh::isIllegalOutbound(config_.node.settings().illegal_ports, record_->destination)) {
     return deny(std::string(mesh::kIllegalCallError));
   }
   base::Random& random = connection().loop().local<WorkerRandom>();

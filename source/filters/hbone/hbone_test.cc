@@ -85,6 +85,19 @@ TEST_F(HboneTest, ACallToItselfIsRefused) {
   EXPECT_EQ(left(mesh::ConnectionRecord::kKey), "attempted recursive call to ourselves");
 }
 
+TEST(Hbone, WhoTakesSocks5IsNotCalledThere) {
+  for (const bool socks5 : {false, true}) {
+    mesh::NodeForTest mesh("web", socks5);
+    FilterFixture::setMesh(&mesh.node);
+    mesh.add("web", "10.0.0.1");
+    FilterFixture filter("hbone", kConfig);
+    filter.info().local = *net::Address::parseIpPort("127.0.0.1:15080");
+    filter.open();
+    EXPECT_EQ(filter.isClosed(), socks5);
+    FilterFixture::setMesh(nullptr);
+  }
+}
+
 TEST(Hbone, NeedsTheMesh) {
   EXPECT_EQ(FilterFixture::load("hbone", kConfig).message(),
             "tunnel_cluster: the bootstrap has no extension culvert.bootstrap.mesh");

@@ -10,6 +10,7 @@
 #include "source/filters/hbone_server/hbone_server.pb.h"
 #include "source/hbone/connect_io.h"
 #include "source/hbone/http2_session.h"
+#include "source/mesh/inbound.h"
 #include "source/net/internal_listeners.h"
 
 namespace culvert {
@@ -19,6 +20,7 @@ using Proto = filters::hbone_server::v1::HboneServer;
 
 constexpr uint32_t kBadRequest = 400;
 constexpr uint32_t kUnavailable = 503;
+constexpr uint32_t kProtocolError = 1;          // RFC 9113, section 7.
 constexpr std::chrono::seconds kGoodbyeTime(5); // For the peer to hear of it.
 
 hbone::Http2Options optionsOf(const Proto& proto) {
@@ -36,6 +38,7 @@ hbone::Http2Options optionsOf(const Proto& proto) {
   options.keepalive_timeout = proto.has_keepalive_timeout()
                                   ? base::toDuration(proto.keepalive_timeout())
                                   : base::Duration(std::chrono::seconds(20));
+  options.bad_messages_end_streams = true; // Others of the tunnel's streams are none the worse.
   return options;
 }
 
@@ -127,6 +130,14 @@ void HboneServer::onWriteBlocked(bool blocked) {
 void HboneServer::onRequest(std::unique_ptr<hbone::Http2StreamIo> stream,
                             hbone::Http2Headers headers) {
   leaveWithListener();
+  const std::string* const authority = headers.find(":authority");
+  if (authority != nullptr && mesh::isMalformedAuthority(*authority)) {
+    config_.requests_refused.add();
+    LOG_CONNECTION(debug, filter, connection().id(), "a request with a malformed :authority");
+    stream->resetAs(kProtocolError);
+    stream->close(/*reset=*/true);
+    return;
+  }
   const std::string* const method = headers.find(":method");
   if (method == nullptr || *method != "CONNECT") {
     config_.requests_refused.add();

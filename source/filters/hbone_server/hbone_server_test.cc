@@ -40,6 +40,33 @@ TEST(HboneServer, ARequestThatIsNoConnectIsABadOne) {
   EXPECT_FALSE(filter.isClosed());
 }
 
+// Whether what was sent has a RST_STREAM of the first stream with PROTOCOL_ERROR.
+bool reset(absl::string_view sent) {
+  return absl::StrContains(sent, absl::string_view("\0\0\4\3\0\0\0\0\1\0\0\0\1", 13));
+}
+
+TEST(HboneServer, ARequestThatIsMalformedIsReset) {
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  std::vector<Fields> requests = {
+      {{":authority", "10.0.0.2:80"}},
+      {{":method", "CONNECT"}},
+      {{":method", "CONNECT"}, {":path", "/"}, {":authority", "10.0.0.2:80"}},
+      {{":method", "CONNECT"}, {":scheme", "http"}, {":authority", "10.0.0.2:80"}},
+  };
+  for (const char* const authority :
+       {"", "http://10.0.0.2:80/", "10.0.0.2:80:1", "[::1", "10.0.0.2:8\n0", "u@10.0.0.2:80"}) {
+    requests.push_back({{":method", "CONNECT"}, {":authority", authority}});
+  }
+  for (const Fields& fields : requests) {
+    FilterFixture filter("hbone_server", kConfig);
+    filter.open();
+    filter.fromPeer(request(fields));
+    EXPECT_TRUE(reset(filter.toPeer())) << fields.back().first << fields.back().second;
+    EXPECT_FALSE(filter.isClosed()) << "others go on";
+    EXPECT_EQ(filter.stat("hbone.t.tunnels_total"), 0u);
+  }
+}
+
 TEST(HboneServer, WithoutItsListenerNothingIsServed) {
   FilterFixture filter("hbone_server", kConfig);
   filter.open();

@@ -44,7 +44,6 @@ struct Config {
         proxy_to_own_address(proto.proxy_to_own_address()) {}
 
   const mesh::Node& node;
-  const mesh::IllegalPorts illegal_ports{/*socks5=*/false};
   const bool keep_source_address;
   const uint32_t packet_mark;
   const bool tell_baggage;
@@ -107,13 +106,14 @@ Next MeshInbound::onOpen() {
 mesh::InboundResult MeshInbound::ask(const mesh::TableReader& reader, const mesh::Workload& local) {
   const RequestInfo* const request = connection().info().request.get();
   if (request == nullptr) {
-    return mesh::acceptPlaintext(reader, local, record_->destination, config_.illegal_ports);
+    return mesh::acceptPlaintext(reader, local, record_->destination,
+                                 config_.node.settings().illegal_ports);
   }
   const std::string forwarded = mesh::forwardedHost(headerOf(*request, "forwarded"));
-  return mesh::acceptHbone(reader,
-                           {local, record_->destination, config_.node.settings().network,
-                            headerOf(*request, ":method"), headerOf(*request, ":authority"),
-                            forwarded, config_.illegal_ports, !config_.proxy_to_own_address});
+  return mesh::acceptHbone(reader, {local, record_->destination, config_.node.settings().network,
+                                    headerOf(*request, ":method"), headerOf(*request, ":authority"),
+                                    forwarded, config_.node.settings().illegal_ports,
+                                    !config_.proxy_to_own_address});
 }
 
 void MeshInbound::describePeer(const mesh::TableReader& reader, const mesh::InboundResult& result) {

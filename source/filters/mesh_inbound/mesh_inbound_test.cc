@@ -106,6 +106,19 @@ TEST_F(MeshInboundTest, WithoutItsOwnWorkloadNobodyComesIn) {
   EXPECT_EQ(answer_->refusal, 503u);
 }
 
+TEST(MeshInbound, WhoTakesSocks5IsNotReachedThere) {
+  for (const bool socks5 : {false, true}) {
+    mesh::NodeForTest mesh("cart", socks5);
+    FilterFixture::setMesh(&mesh.node);
+    mesh.add("cart", "10.0.0.2");
+    FilterFixture filter("mesh_inbound", "");
+    filter.info().local = *net::Address::parseIpPort("10.0.0.2:15080");
+    filter.open();
+    EXPECT_EQ(filter.isClosed(), socks5);
+    FilterFixture::setMesh(nullptr);
+  }
+}
+
 TEST(MeshInbound, NeedsTheMesh) {
   EXPECT_EQ(FilterFixture::load("mesh_inbound", "").message(),
             "the bootstrap has no extension culvert.bootstrap.mesh");

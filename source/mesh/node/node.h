@@ -9,6 +9,7 @@
 #include "source/base/mutex.h"
 #include "source/event/loop.h"
 #include "source/mesh/certificates/certificates.h"
+#include "source/mesh/inbound.h"
 #include "source/mesh/inbound_connections.h"
 #include "source/mesh/node/traffic.h"
 #include "source/mesh/table.h"
@@ -24,6 +25,7 @@ struct NodeSettings {
   Text network;
   net::Address readiness_address; // No kind: nowhere.
   net::Address stats_address;     // The same.
+  IllegalPorts illegal_ports{/*socks5=*/false};
 };
 
 // What the process knows of the mesh that it is a node of. Filters and transport sockets find it in

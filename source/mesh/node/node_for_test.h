@@ -21,8 +21,8 @@ namespace culvert::mesh {
 // A node that works for the workload shop/NAME, and the table that it knows. Threads: the test's.
 class NodeForTest {
 public:
-  explicit NodeForTest(const std::string& name)
-      : node({{name, "shop", name}, "", {}, {}, {}},
+  explicit NodeForTest(const std::string& name, bool socks5 = false)
+      : node({{name, "shop", name}, "", {}, {}, {}, IllegalPorts(socks5)},
              std::make_unique<Certificates>(contexts_, lab(), TlsRules(), store_.root())) {}
   ~NodeForTest() { ::unlink(file_.c_str()); }
 

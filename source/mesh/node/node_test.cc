@@ -73,6 +73,21 @@ TEST_F(NodeTest, WhoIsDeniedIsCountedAsThat) {
                      "istio_tcp_connections_failed_total{"));
 }
 
+TEST_F(NodeTest, SocketsAreThoseOfItsListeners) {
+  EXPECT_FALSE(counts("istio_tcp_sockets_open{"));
+  stats::Store store(1, {});
+  stats::Gauge& captured = store.root().gauge("captured");
+  stats::Gauge& socks5 = store.root().gauge("socks5");
+  stats::Gauge& tunnels = store.root().gauge("tunnels");
+  traffic_.countSockets(Direction::kOutbound, captured);
+  traffic_.countSockets(Direction::kOutbound, socks5);
+  traffic_.countSockets(Direction::kInbound, tunnels);
+  captured.add(2);
+  socks5.add(1);
+  EXPECT_TRUE(counts("istio_tcp_sockets_open{reporter=\"source\"} 3\n"));
+  EXPECT_TRUE(counts("istio_tcp_sockets_open{reporter=\"destination\"} 0\n"));
+}
+
 TEST_F(NodeTest, BytesAreThoseFromAndToWhoConnected) {
   info_.bytes_received = 5;
   info_.bytes_sent = 7;

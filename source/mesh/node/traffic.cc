@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,12 @@
 
 namespace culvert::mesh {
 namespace {
+
+using Direction = ConnectionRecord::Direction;
+
+absl::string_view reporterOf(Direction direction) {
+  return direction == Direction::kOutbound ? "source" : "destination";
+}
 
 // Grows a list of labels.
 class Labels {
@@ -57,9 +64,8 @@ std::string labelsOf(const ConnectionRecord& record, absl::string_view flag) {
   const Workload* const source = record.source_workload.get();
   const Workload* const destination = record.destination_workload.get();
   const Service* const service = record.service.get();
-  const bool outbound = record.direction == ConnectionRecord::Direction::kOutbound;
   Labels labels;
-  labels.add("reporter", outbound ? "source" : "destination");
+  labels.add("reporter", reporterOf(record.direction));
   labels.addEnd("source", source);
   labels.add("source_principal", principalOf(record.source_identity));
   labels.addEndsRest("source", source);
@@ -82,6 +88,10 @@ std::string labelsOf(const ConnectionRecord& record, absl::string_view flag) {
 
 } // namespace
 
+void Traffic::countSockets(ConnectionRecord::Direction direction, const stats::Gauge& open) {
+  sockets_[static_cast<size_t>(direction)].push_back(&open);
+}
+
 void Traffic::onOpened(const ConnectionRecord& record) {
   const std::string labels = labelsOf(record, "-");
   base::MutexLock lock(mutex_);
@@ -99,6 +109,22 @@ void Traffic::onClosed(const net::ConnectionInfo& info, const ConnectionRecord& 
   Series& bytes = series_[of_bytes];
   bytes.received_bytes += info.bytes_received;
   bytes.sent_bytes += info.bytes_sent;
+}
+
+// Not one of a direction that nobody listens for.
+void Traffic::appendSockets(std::string& page) const {
+  absl::StrAppend(&page, "# HELP istio_tcp_sockets_open Connections that are open (unstable).\n"
+                         "# TYPE istio_tcp_sockets_open gauge\n");
+  for (const Direction direction : {Direction::kInbound, Direction::kOutbound}) {
+    const std::vector<const stats::Gauge*>& gauges = sockets_[static_cast<size_t>(direction)];
+    const uint64_t open = std::accumulate(
+        gauges.begin(), gauges.end(), uint64_t{0},
+        [](uint64_t sum, const stats::Gauge* gauge) { return sum + gauge->value(); });
+    if (!gauges.empty()) {
+      absl::StrAppend(&page, "istio_tcp_sockets_open{reporter=\"", reporterOf(direction), "\"} ",
+                      open, "\n");
+    }
+  }
 }
 
 std::string Traffic::render() const {
@@ -125,6 +151,7 @@ std::string Traffic::render() const {
          false);
   family("received_bytes", "Bytes from who connected", &Series::received_bytes, true);
   family("sent_bytes", "Bytes to who connected", &Series::sent_bytes, true);
+  appendSockets(page);
   return page;
 }
 

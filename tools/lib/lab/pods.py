@@ -35,16 +35,18 @@ ip route add local 0.0.0.0/0 dev lo table 100
 """
 # Tells whoever connects its address, then echoes.
 _SERVER = """
-import socketserver, sys
+import socket, socketserver, sys
 class Handler(socketserver.BaseRequestHandler):
     def handle(self):
-        self.request.sendall(("from %s\\n" % self.client_address[0]).encode())
+        source = self.client_address[0].replace("::ffff:", "")
+        self.request.sendall(("from %s\\n" % source).encode())
         while data := self.request.recv(65536):
             self.request.sendall(data)
 class Server(socketserver.ThreadingTCPServer):
+    address_family = socket.AF_INET6  # For IPv4, too.
     allow_reuse_address = True
     daemon_threads = True
-server = Server(("0.0.0.0", int(sys.argv[1])), Handler)
+server = Server(("::", int(sys.argv[1])), Handler)
 print("listening", flush=True)
 server.serve_forever()
 """
@@ -110,6 +112,7 @@ def _run(command):
 class Pod:
     def __init__(self, pods, name, ip, space):
         self.pods, self.name, self.ip, self.space = pods, name, ip, space
+        self.ip6 = "fd99::" + ip.rsplit(".", 1)[1]
         self.node = None
         self.captured = False
         self._children = []
@@ -135,6 +138,12 @@ class Pod:
     def serve(self, port):
         return self._start_listening(_SERVER, str(port))
 
+    def serve_files(self, port, folder):
+        """A web server, of both families."""
+        self.start(sys.executable, "-m", "http.server", "--bind", "::", "--directory", folder,
+                   str(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: self.get(port, "/") != "", 10, "the web server of " + self.name)
+
     def ask(self, host, port, text="hello", within_s=15):
         """(how it ended, what came) of a connection to `host`."""
         done = subprocess.run(
@@ -142,6 +151,13 @@ class Pod:
             stdout=subprocess.PIPE, timeout=within_s * 3)
         how, _, got = done.stdout.partition(b"\n")
         return how.decode(), got.decode("utf-8", "replace")
+
+    def curl(self, *arguments, within_s=15):
+        """(exit status, output) of curl in the pod; what it says of errors comes last."""
+        done = subprocess.run(
+            self.command("curl", "-gsS", "--max-time", str(within_s), *arguments),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=within_s * 3)
+        return done.returncode, done.stdout
 
     def hold(self, host, port):
         """A connection that has heard its peer, and stays; its end is for ended()."""
@@ -254,6 +270,7 @@ class Pods:
                         "netns", space)
         self._in_bridge("ip", "link", "set", "p%d" % number, "master", "br0", "up")
         for command in (("link", "set", "lo", "up"), ("addr", "add", pod.ip + "/24", "dev", "eth0"),
+                        ("addr", "add", pod.ip6 + "/64", "dev", "eth0", "nodad"),
                         ("link", "set", "eth0", "up"), ("route", "add", "default", "dev", "eth0")):
             pod.run("ip", *command)
         return pod
