@@ -34,7 +34,8 @@ TEST(Socks5Messages, ARequestNamesADestination) {
   EXPECT_EQ(v6.destination.toString(), "[fd00::2]:80");
   const Message mapped = readRequest(bytes("\5\1\0\4\0\0\0\0\0\0\0\0\0\0\377\377\12\0\0\2\0\120"));
   EXPECT_EQ(mapped.destination.toString(), "10.0.0.2:80");
-  const Message name = readRequest(bytes("\5\1\0\3\3a.b\0\120more"));
+  const std::string named = bytes("\5\1\0\3\3a.b\0\120more");
+  const Message name = readRequest(named);
   EXPECT_EQ(name.bytes, 10u);
   EXPECT_FALSE(name.destination.isIp());
   EXPECT_EQ(absl::StrCat(name.name, ":", name.port), "a.b:80");

@@ -131,6 +131,7 @@ Next Socks5::refuse(size_t why) {
   config_.refused[why]->add();
   const Refusal& refusal = kRefusals[why];
   LOG_CONNECTION(debug, filter, connection().id(), "SOCKS5: refused: %s", refusal.sentence);
+  connection().info().termination_details = refusal.detail;
   connection().write(reply(refusal.code));
   return connection().close(CloseReason::local(refusal.detail));
 }

@@ -79,6 +79,7 @@ TEST(Socks5, OthersAreToldNo) {
     const bool greeted = one.sent.substr(0, 3) == kGreeting;
     EXPECT_EQ(filter.toPeer(), (greeted ? bytes("\5\0") : "") + bytes("\5\7\0\1\0\0\0\0\0\0"));
     EXPECT_EQ(filter.closed().detail, absl::StrCat("socks5_refused_", one.why));
+    EXPECT_EQ(filter.info().termination_details, filter.closed().detail);
     EXPECT_EQ(filter.stat(absl::StrCat("socks5.t.refused_", one.why)), 1u) << one.why;
     EXPECT_EQ(filter.toBehind(), "");
   }
