@@ -5,12 +5,11 @@ import json
 import os
 import re
 import stat
-import subprocess
 import unittest
 
 import corpus_case
 from corpus_case import A, CorpusCase
-from lab import binaries, proxy
+from lab import authority, binaries, proxy
 from lab.wait import until
 
 CART = "spiffe://cluster.local/ns/shop/sa/cart"
@@ -79,6 +78,11 @@ class HbonePair(CorpusCase):
         self.assertEqual(self.log()["failure"], "tunnel_response:503")
         self.proxy.wait_stats({"hbone.inbound.no_listener": 1})
 
+    def test_nobody_is_there(self):
+        self.serve_with(("127.0.0.1, port_value: 10008}}}}]", "127.0.0.1, port_value: 11009}}}}]"))
+        self.assertEqual(self.connect().end().data, b"")
+        self.assertEqual(self.log()["failure"], "delayed_connect_error:_Connection_refused")
+
     def test_a_peer_that_is_not_expected_is_refused(self):
         self.serve_with(('["%s"]' % CART, '["%s"]' % WEB))
         self.assertEqual(self.connect().end().data, b"")
@@ -135,17 +139,8 @@ class BesideEnvoy(CorpusCase):
         self.serve("mesh/hbone_pair.yaml", edit)
 
     def issue(self, uri):
-        """A certificate of the lab's authority, with its key and the authority's own, as files."""
-        with open(self.tmp("extensions"), "w", encoding="utf-8") as file:
-            file.write("subjectAltName=critical,URI:%s\n" % uri)
-        for command in (
-                "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out envoy.key",
-                "req -new -key envoy.key -subj / -out envoy.csr",
-                "x509 -in ca.pem -out ca.crt", "pkey -in ca.pem -out ca.key",
-                "x509 -req -in envoy.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 1"
-                " -extfile extensions -out envoy.pem"):
-            subprocess.run(["openssl", *command.split()], check=True, cwd=self.folder,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        """A certificate of the lab's authority for Envoy."""
+        authority.Authority(self.tmp("ca.pem"), self.folder).issue("envoy", uri)
 
     def serve_envoy(self, name, *edits):
         def edit(text):

@@ -255,6 +255,7 @@ IoResult TlsIo::open() {
   if (state_ == State::kConnecting) {
     const IoResult result = inner_->open();
     if (result.status != IoStatus::kOk) {
+      failure_ = inner_->failureReason(); // It is asked for after the end, too.
       return result;
     }
     state_ = State::kHandshake;
