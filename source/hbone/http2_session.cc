@@ -396,7 +396,7 @@ void Http2Session::dropStreams() {
   while (Http2StreamIo* stream = streams_.popFront()) {
     stream->session_ = nullptr;
     stream->live_ = false;
-    stream->onReset(NGHTTP2_NO_ERROR);
+    stream->onReset(static_cast<uint32_t>(NGHTTP2_ERR_EOF)); // No code that a peer could say.
   }
 }
 

@@ -105,6 +105,9 @@ std::string Http2StreamIo::failureReason() const {
   if (response_ != nullptr && response_->status / 100 != 2) {
     return absl::StrCat("the peer answered ", response_->status);
   }
+  if (reset_ && reset_code_ == static_cast<uint32_t>(NGHTTP2_ERR_EOF)) {
+    return "tunnel lost";
+  }
   return reset_ ? absl::StrCat("stream reset: ", nghttp2_http2_strerror(reset_code_)) : "";
 }
 

@@ -255,7 +255,7 @@ void TcpUpstream::closeIfTo(const Host& host) {
 CloseReason TcpUpstream::seenBySession(const CloseReason& reason) {
   const bool with_carrier = carrier_ != nullptr && (carrier_->lost() || carrier_->broken());
   return with_carrier && reason.code == CloseCode::kPeerReset
-             ? CloseReason::of(CloseCode::kUpstreamClosed, reason.detail)
+             ? CloseReason::of(CloseCode::kUpstreamClosed, "tunnel lost")
              : asUpstream(reason);
 }
 

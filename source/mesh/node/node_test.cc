@@ -61,6 +61,17 @@ TEST_F(NodeTest, AResetIsASuccess) {
   EXPECT_EQ(Outcome::of(info_, record_).flag, "-");
 }
 
+TEST_F(NodeTest, ALostTunnelIsNoSuccess) {
+  ConnectionRecord inbound(ConnectionRecord::Direction::kInbound);
+  record_.tunnelled = inbound.tunnelled = true;
+  info_.close_reason = net::CloseReason::of(net::CloseCode::kUpstreamClosed, "tunnel lost");
+  EXPECT_EQ(Outcome::of(info_, record_).error,
+            "send: destination disconnected before all data was written");
+  EXPECT_EQ(Outcome::of(info_, inbound).flag, "-");
+  info_.transport_failure_reason = "tunnel lost";
+  EXPECT_EQ(Outcome::of(info_, inbound).flag, "CONNECT");
+}
+
 TEST_F(NodeTest, WhoIsDeniedIsCountedAsThat) {
   record_.error = "policy";
   record_.denied = true;

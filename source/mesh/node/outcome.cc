@@ -10,6 +10,9 @@
 namespace culvert::mesh {
 namespace {
 
+// What is said of a tunnel that went with the connection that carried it: the detail of its
+// CloseReason where it leads to a host, its Io's failureReason() where it comes from a peer.
+constexpr absl::string_view kTunnelLost = "tunnel lost";
 constexpr uint32_t kFailures = net::kUpstreamConnectionFailure | net::kNoHealthyUpstream |
                                net::kUpstreamOverflow | net::kNoClusterFound |
                                net::kUpstreamRetryLimitExceeded;
@@ -40,11 +43,23 @@ Outcome connectFailure(absl::string_view reason, const ConnectionRecord& record)
   return {absl::StrCat(inbound ? "connection failed: " : "io error: ", reason), "CONNECT"};
 }
 
+// Then bytes may be missing.
+bool lost(const net::ConnectionInfo& info, bool inbound) {
+  return inbound ? info.transport_failure_reason == kTunnelLost
+                 : info.close_reason.detail == kTunnelLost;
+}
+
 } // namespace
 
 Outcome Outcome::of(const net::ConnectionInfo& info, const ConnectionRecord& record) {
   if (!record.error.empty()) {
     return {record.error, record.denied ? "DENY" : "CONNECT"};
+  }
+  const bool inbound = record.direction == ConnectionRecord::Direction::kInbound;
+  if (record.tunnelled && lost(info, inbound)) {
+    return {inbound ? "receive: client disconnected before all data was written"
+                    : "send: destination disconnected before all data was written",
+            "CONNECT"};
   }
   const uint32_t flags = info.response_flags | info.close_reason.responseFlags();
   if ((flags & kFailures) == 0) {
