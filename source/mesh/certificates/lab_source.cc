@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -131,6 +132,10 @@ makeLabSource(const std::string& file, base::Duration validity, const base::Cloc
   return std::make_unique<LabSource>(*std::move(authority), *std::move(roots), validity, clock);
 }
 
-std::string defaultLabFile() { return absl::StrCat("/tmp/culvert-lab-ca-", ::geteuid(), ".pem"); }
+std::string defaultLabFile() {
+  const char* const folder = std::getenv("TMPDIR");
+  return absl::StrCat(folder != nullptr && *folder != '\0' ? folder : "/tmp", "/culvert-lab-ca-",
+                      ::geteuid(), ".pem");
+}
 
 } // namespace culvert::mesh

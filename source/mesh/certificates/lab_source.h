@@ -18,7 +18,7 @@ namespace culvert::mesh {
 absl::StatusOr<std::unique_ptr<CertificateSource>>
 makeLabSource(const std::string& file, base::Duration validity, const base::Clock& clock);
 
-// What labs name if they name nothing: one file for each user of the machine.
+// What labs name if they name nothing: one file for each user of the machine, in $TMPDIR or /tmp.
 std::string defaultLabFile();
 
 } // namespace culvert::mesh
