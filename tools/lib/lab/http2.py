@@ -248,13 +248,13 @@ def echo(stream, data, end):
 
 
 class Server:
-    """HTTP/2 on loopback, over TLS with a context; `answer` is called as echo is."""
+    """HTTP/2 at a port, over TLS with a context; `answer` is called as echo is."""
 
-    def __init__(self, port=0, answer=echo, context=None, first=None):
+    def __init__(self, port=0, answer=echo, context=None, first=None, address="127.0.0.1"):
         self.answer, self.settings = answer, first or settings()
         self.connections = []
         self._context = context
-        self._listener = socket.create_server(("127.0.0.1", port))
+        self._listener = socket.create_server((address, port))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

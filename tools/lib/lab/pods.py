@@ -10,6 +10,9 @@ Needs root, `ip` and `iptables`. Everything is removed by close().
         print(web.ask(cart.ip, 8080))
 """
 
+import contextlib
+import ctypes
+import http.client
 import itertools
 import json
 import os
@@ -94,6 +97,10 @@ with open(sys.argv[2], "wb", buffering=0) as out:
 """
 
 
+_CLONE_NEWNET = 0x40000000
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
 def available():
     """Why there can be no pods here; "" if there can."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -109,6 +116,11 @@ def _run(command):
         raise RuntimeError("%s: %s" % (" ".join(command), done.stderr.strip()))
 
 
+def _enter(space):
+    if _LIBC.setns(space.fileno(), _CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
 class Pod:
     def __init__(self, pods, name, ip, space):
         self.pods, self.name, self.ip, self.space = pods, name, ip, space
@@ -122,6 +134,17 @@ class Pod:
 
     def run(self, *arguments):
         _run(self.command(*arguments))
+
+    @contextlib.contextmanager
+    def inside(self):
+        """Sockets that this thread makes meanwhile are the pod's, for as long as they live."""
+        with open("/proc/thread-self/ns/net", "rb") as home, \
+                open("/run/netns/" + self.space, "rb") as here:
+            _enter(here)
+            try:
+                yield
+            finally:
+                _enter(home)
 
     def start(self, *arguments, **options):
         """A process in the pod, which ends with it."""
@@ -170,11 +193,12 @@ class Pod:
 
     def start_node(self, flags=None, **variables):
         """The mesh node of this pod, by `culvert node` or by flags; ready when this returns."""
-        for rule in _RULES.strip().splitlines():
+        for rule in [] if self.captured else _RULES.strip().splitlines():
             self.run(*rule.split())
+        self.captured = True
         environment = {
-            "PATH": os.environ["PATH"], "PROXY_MODE": "dedicated", "FAKE_CA": "true",
-            "PROXY_WORKLOAD_INFO": "shop/%s/%s" % (self.name, self.name),
+            "PATH": os.environ["PATH"], "TMPDIR": self.pods.folder, "PROXY_MODE": "dedicated",
+            "FAKE_CA": "true", "PROXY_WORKLOAD_INFO": "shop/%s/%s" % (self.name, self.name),
             "LOCAL_XDS_PATH": self.pods.table_path, "PACKET_MARK": str(MARK),
             "IPV6_ENABLED": "false", "ZTUNNEL_WORKER_THREADS": "1", **variables}
         self.out_path = os.path.join(self.pods.folder, self.name + ".out")
@@ -184,7 +208,6 @@ class Pod:
                                    "--file-flush-interval-msec", "50",
                                    env=environment, stdout=out, stderr=err)
         until(self._ready, 30, "the node of " + self.name)
-        self.captured = True
 
     def _ready(self):
         if self.node.poll() is not None:
@@ -195,14 +218,20 @@ class Pod:
         with open(self.err_path, encoding="utf-8") as file:
             return file.read()
 
-    def get(self, port, path):
+    def get(self, port, path, method="GET"):
         """The body of a page of the node; "" if there is none."""
-        program = ("import sys, urllib.request\n"
-                   "sys.stdout.write(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())")
-        done = subprocess.run(
-            self.command(sys.executable, "-c", program, "http://127.0.0.1:%d%s" % (port, path)),
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        return done.stdout if done.returncode == 0 else ""
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            with self.inside():
+                connection.connect()
+            connection.request(method, path)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            return text if answer.status == 200 else ""
+        except (OSError, http.client.HTTPException):
+            return ""
+        finally:
+            connection.close()
 
     def stat(self, name):
         for line in self.get(15000, "/stats").splitlines():
@@ -210,17 +239,28 @@ class Pod:
                 return int(line[len(name) + 2:])
         return None
 
-    def wait_log(self, *wanted, within_s=10):
-        """The first line of the node's access log that holds all of `wanted`."""
-        found = []
+    def wait_stat(self, name, value, within_s=10):
+        until(lambda: self.stat(name) == value, within_s, "%s of %s" % (name, self.name))
 
-        def look():
-            with open(self.out_path, encoding="utf-8") as file:
-                found[:] = [line for line in file if all(text in line for text in wanted)]
-            return found
+    def log(self, *wanted):
+        """The lines of the node's access log that hold all of `wanted`."""
+        with open(self.out_path, encoding="utf-8") as file:
+            return [line for line in file if all(text in line for text in wanted)]
 
-        until(look, within_s, "a line of %s with %s" % (self.name, wanted))
-        return found[0]
+    def wait_log(self, *wanted, count=1, within_s=10):
+        """The first such line, as soon as there are `count` of them."""
+        return until(lambda: self.log(*wanted)[count - 1:] and self.log(*wanted), within_s,
+                     "%d lines of %s with %s" % (count, self.name, wanted))[0]
+
+    def descriptors(self):
+        """How many the node has open."""
+        return len(os.listdir("/proc/%d/fd" % self.node.pid))
+
+    def cut(self, port, cut=True):
+        """Answers what comes from and to a port with RST, or does so no longer."""
+        for side in ("--sport", "--dport"):
+            self.run("iptables", "-w", "-I" if cut else "-D", "INPUT", "-p", "tcp", side, str(port),
+                     "--tcp-flags", "RST", "NONE", "-j", "REJECT", "--reject-with", "tcp-reset")
 
     def capture(self, path):
         """Writes what passes the pod's interface to a file from now on."""
@@ -286,8 +326,8 @@ class Pods:
         """Writes the table that the nodes read."""
         path = self.table_path + ".new"
         with open(path, "w", encoding="utf-8") as file:
-            json.dump({"workloads": list(workloads), "policies": list(policies),
-                       "services": list(services)}, file, indent=1)
+            file.write(json.dumps({"workloads": list(workloads), "policies": list(policies),
+                                   "services": list(services)}))
         os.rename(path, self.table_path)
 
     def close(self):
