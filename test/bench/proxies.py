@@ -10,10 +10,15 @@ import signal
 import socket
 import string
 import subprocess
+import sys
 import time
 
 PEERS = pathlib.Path(__file__).parent / "peers"
 ENVOY_PATH = pathlib.Path(__file__).parents[2] / "tools" / "lib" / "envoy_path"
+sys.path.insert(0, str(ENVOY_PATH.parent))
+
+from lab import mesh_table  # noqa: E402
+
 NGINX_MODULES = "/usr/lib/nginx/modules"
 START_DEADLINE_S = 20
 
@@ -100,6 +105,15 @@ class Proxy:
         """Resident set size. What the kernel holds for sockets is not in it."""
         rollup = pathlib.Path(f"/proc/{self._process.pid}/smaps_rollup").read_text()
         return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:"))
+
+    def rest_kb(self):
+        """The memory of one that has just started, and ends."""
+        self.start()
+        try:
+            time.sleep(1)
+            return self.memory_kb()
+        finally:
+            self.stop()
 
     def _write_config(self):
         if not self.template():
@@ -293,10 +307,13 @@ INTERNAL_LISTENERS = """bootstrap_extensions:
 
 
 class Pair:
-    """Two proxies of one kind with a tunnel between them: clients, near, far, backend."""
+    """Two proxies of one kind with a tunnel between them: clients, near, far, backend.
 
-    def __init__(self, name, near, far):
-        self.name, self.near, self.far = name, near, far
+    `nodes`: by their count of workloads, nodes of a mesh of the same kind, which are not started.
+    """
+
+    def __init__(self, name, near, far, nodes):
+        self.name, self.near, self.far, self.nodes = name, near, far, nodes
         self.listen_port = near.listen_port
 
     def start(self):
@@ -336,13 +353,27 @@ def make_pair(name, scratch, backend_port, binaries):
         name + "-far", scratch, backend_port, False, *more)
     near = _side(kind, "hbone_near.yaml", {})(
         name + "-near", scratch, far.listen_port, False, *more)
-    return Pair(name, near, far)
+    counts = TABLES if name == "culvert" else []
+    nodes = {count: _node(count, scratch, backend_port, *more) for count in counts}
+    return Pair(name, near, far, nodes)
+
+
+def _node(count, scratch, backend_port, path):
+    """A node with a table of so many workloads."""
+    table = pathlib.Path(scratch, f"table-{count}.json")
+    mesh_table.write(table, count, {
+        "name": "bench", "namespace": "bench", "serviceAccount": "bench",
+        "trustDomain": "cluster.local", "workloadIps": ["127.0.0.1"], "services": {}})
+    side = _side(Culvert, "mesh_table.yaml", {"table": table})
+    return side(f"culvert-table-{count}", scratch, backend_port, False, path)
 
 
 NAMES = ["direct", "floor-copy", "floor-splice", "haproxy", "haproxy-splice", "nginx", "envoy",
          "culvert"]
 # The pairs; culvert-hcm takes CONNECT by the filter that Envoy has, culvert by its own.
 HBONE_NAMES = ["envoy", "culvert-hcm", "culvert"]
+# So many workloads are in the tables.
+TABLES = [10_000, 100_000]
 # Those that terminate TLS.
 TLS_NAMES = ["haproxy", "nginx", "envoy", "culvert"]
 # What Culvert is to beat; floors and the bare path are no products.

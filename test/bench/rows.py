@@ -41,6 +41,11 @@ ROWS = {
     "hb_rest_far": Row("MB at rest, server's side", "≤ 10", True),
     "hb_p50": Row("request latency p50, µs", "", True),
     "hb_p99": Row("request latency p99, µs", "", True),
+    "hb_low_p50": Row("request latency p50, 1 connection, µs", "", True),
+    "hb_low_p99": Row("request latency p99, 1 connection, µs", "", True),
+    "hb_table_10k": Row("MB with 10,000 workloads", "≤ 20", True),
+    "hb_table_100k": Row("MB with 100,000 workloads", "≤ 75", True),
+    "hb_workload": Row("bytes per workload", "", True),
 }
 TLS_ROWS = ["handshake", "resumption", "tls_bulk1", "tls_bulk8", "tls_request", "tls_idle",
             "tls_rest"]
@@ -57,7 +62,8 @@ RUN_OF_ROW = {
     "hb_up1": "bulk1", "hb_down1": "bulk1", "hb_bulk8": "bulk8", "hb_request": "requests",
     "hb_p50": "requests", "hb_p99": "requests", "hb_connection": "connections",
     "hb_idle_near": "memory", "hb_idle_far": "memory", "hb_rest_near": "memory",
-    "hb_rest_far": "memory",
+    "hb_rest_far": "memory", "hb_low_p50": "low_load", "hb_low_p99": "low_load",
+    "hb_table_10k": "tables", "hb_table_100k": "tables", "hb_workload": "tables",
 }
 
 Amounts = collections.namedtuple("Amounts", "bulk_bytes requests connections idle")
@@ -185,3 +191,18 @@ class HboneRunner(Runner):
             proxy, lambda: [proxy.near.memory_kb(), proxy.far.memory_kb()])
         return {"rest_near": rest_kb[0] / 1024, "rest_far": rest_kb[1] / 1024,
                 "idle_near": idle_kb[0], "idle_far": idle_kb[1]}
+
+    def _low_load(self, proxy):
+        """One request at a time: what the way costs, without a queue."""
+        result = self._load(proxy, "requests", connections=1, count=self._amounts.requests // 10)
+        return {"low_p50": result["p50_us"], "low_p99": result["p99_us"]}
+
+    @staticmethod
+    def _tables(proxy):
+        """Of proxies that know workloads, with few and with many of them."""
+        rests_kb = {count: node.rest_kb() for count, node in proxy.nodes.items()}
+        if not rests_kb:
+            return {}
+        (few, few_kb), (many, many_kb) = sorted(rests_kb.items())
+        return {"table_10k": few_kb / 1024, "table_100k": many_kb / 1024,
+                "workload": (many_kb - few_kb) * 1024 / (many - few)}
