@@ -206,10 +206,11 @@ def check_words(tree):
 
 
 def check_docs_name_what_is_there(tree):
-    """`source/net/listener.cc:onAccept`, `Class::method` after the colon too; and relative links."""
+    """`source/net/listener.cc:onAccept`, `Class::method` after the colon too, or the function in the
+    next cell of a table; and relative links."""
     for path, lines in tree.matching(".md"):
         for number, line in enumerate(lines, 1):
-            for file, name in re.findall(r"`((?:source|test|tools|bazel)/[\w./-]+\.\w+)(?::([\w:~]+))?`", line):
+            for file, name in re.findall(r"`((?:source|test|tools|bazel)/[\w./-]+\.\w+)(?:(?::|` \| `)([\w:~]+))?`", line):
                 text = tree.files.get(file)
                 word = name.split("::")[-1]
                 if text is None:
