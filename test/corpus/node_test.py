@@ -282,12 +282,14 @@ class Nodes(corpus_case.CorpusCase):
         with open(self.tmp("node.yaml"), "wb") as file:
             file.write(text)
         subprocess.run([corpus_case.binary(), "-c", self.tmp("node.yaml"), "--mode", "validate"],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                       check=True, env={"TMPDIR": self.folder}, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
 
 
 class Environment(corpus_case.CorpusCase):
     def refusal(self, **variables):
-        done = subprocess.run([corpus_case.binary(), "node"], env=variables, text=True,
+        done = subprocess.run([corpus_case.binary(), "node"], text=True,
+                              env={"TMPDIR": self.folder, **variables},
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
         self.assertNotEqual(done.returncode, 0)
         return done.stderr
