@@ -65,14 +65,19 @@ public:
   void onClose(const CloseReason& reason) override;
 
 private:
+  Next choose(bool may_wait);
   Next follow(Route route);
   Next deny(std::string error);
+
+  Next pause();
+  void goOn(Next next);
 
   const Config& config_;
   Counter& tunnels_;
   Counter& plain_;
   Counter& denied_;
   std::shared_ptr<ConnectionRecord> record_;
+  std::unique_ptr<mesh::LocalWorkloadWait> wait_; // Null: it does not.
 };
 
 Next Hbone::onOpen() {
@@ -84,6 +89,11 @@ Next Hbone::onOpen() {
   if (mesh::isIllegalOutbound(config_.illegal_ports, record_->destination)) {
     return deny(std::string(mesh::kIllegalCallError));
   }
+  return choose(/*may_wait=*/true);
+}
+
+// By the table as it is now.
+Next Hbone::choose(bool may_wait) {
   base::Random& random = connection().loop().local<WorkerRandom>();
   mesh::RouteResult result;
   {
@@ -97,6 +107,11 @@ Next Hbone::onOpen() {
                                    random);
     }
   }
+  if (record_->source_workload == nullptr && may_wait) {
+    wait_ = config_.node.awaitWorkload(connection().loop(), [this] { goOn(choose(false)); });
+    return pause();
+  }
+  wait_.reset();
   if (record_->source_workload == nullptr) {
     return deny(config_.node.noWorkload());
   }
@@ -145,7 +160,25 @@ Next Hbone::follow(Route route) {
   return Next::kContinue;
 }
 
+// Whoever waits is not read, but may leave.
+Next Hbone::pause() {
+  connection().pauseReading();
+  connection().transport().watchPeer();
+  return Next::kStop;
+}
+
+void Hbone::goOn(Next next) {
+  if (next == Next::kContinue) {
+    resume();
+    connection().resumeReading();
+  }
+}
+
 void Hbone::onClose(const CloseReason&) {
+  if (wait_ != nullptr) {
+    wait_.reset();
+    record_->error = config_.node.noWorkload();
+  }
   if (record_ != nullptr && record_->known) {
     config_.node.traffic().onClosed(connection().info(), *record_);
   }

@@ -69,8 +69,34 @@ TEST_F(HboneTest, AWorkloadWithoutTunnelsIsReachedAsItIs) {
   EXPECT_EQ(field("dst.workload"), "cart");
 }
 
+TEST_F(HboneTest, ItsOwnWorkloadIsWaitedFor) {
+  mesh_.node.addLoop(filter().loop());
+  filter().fromPeer("early");
+  filter().open();
+  mesh_.add("cart", "10.0.0.2");
+  filter().advance(std::chrono::seconds(4));
+  EXPECT_FALSE(filter().isClosed());
+  EXPECT_EQ(filter().toBehind(), "");
+  mesh_.add("web", "10.0.0.1");
+  filter().advance({});
+  EXPECT_EQ(left(kTcpProxyCluster), "tunnels");
+  EXPECT_EQ(filter().toBehind(), "early");
+}
+
+TEST_F(HboneTest, WhoWaitsMayLeave) {
+  mesh_.node.addLoop(filter().loop());
+  filter().open();
+  filter().resetFromPeer();
+  EXPECT_TRUE(filter().isClosed());
+  mesh_.add("web", "10.0.0.1");
+  filter().advance(std::chrono::seconds(10));
+  EXPECT_EQ(left(kTcpProxyCluster), "");
+}
+
 TEST_F(HboneTest, WithoutItsOwnWorkloadItServesNobody) {
   filter().open();
+  EXPECT_FALSE(filter().isClosed());
+  filter().advance(mesh::LocalWorkloadWait::kTimeout);
   EXPECT_TRUE(filter().isClosed());
   EXPECT_EQ(left(mesh::ConnectionRecord::kKey),
             "failed to fetch information about local workload: web.shop (web)");

@@ -68,6 +68,8 @@ public:
   void onClose(const CloseReason& reason) override;
 
 private:
+  Next decide(bool may_wait);
+  void onWaited();
   mesh::InboundResult ask(const mesh::TableReader& reader, const mesh::Workload& local);
   Next accept(const mesh::InboundUpstream& upstream);
   void describePeer(const mesh::TableReader& reader, const mesh::InboundResult& result);
@@ -77,6 +79,7 @@ private:
   Counter& accepted_;
   Counter& refused_;
   std::shared_ptr<ConnectionRecord> record_;
+  std::unique_ptr<mesh::LocalWorkloadWait> wait_; // Null: it does not.
 };
 
 Next MeshInbound::onOpen() {
@@ -86,6 +89,12 @@ Next MeshInbound::onOpen() {
     return refuse(kUnavailable, "no original destination");
   }
   record_->tunnelled = info.request != nullptr;
+  return decide(/*may_wait=*/true);
+}
+
+// By the table as it is now. Whoever waits is not read, for that would accept a tunnel, but may
+// leave.
+Next MeshInbound::decide(bool may_wait) {
   mesh::InboundResult result;
   {
     const mesh::TableReader reader(config_.node.table());
@@ -95,6 +104,13 @@ Next MeshInbound::onOpen() {
       describePeer(reader, result);
     }
   }
+  if (record_->destination_workload == nullptr && may_wait) {
+    wait_ = config_.node.awaitWorkload(connection().loop(), [this] { onWaited(); });
+    connection().pauseReading();
+    connection().transport().watchPeer();
+    return Next::kStop;
+  }
+  wait_.reset();
   if (record_->destination_workload == nullptr) {
     return refuse(kUnavailable, config_.node.noWorkload());
   }
@@ -102,6 +118,13 @@ Next MeshInbound::onOpen() {
     return refuse(static_cast<uint32_t>(refusal->status), std::move(refusal->error));
   }
   return accept(std::get<mesh::InboundUpstream>(result));
+}
+
+void MeshInbound::onWaited() {
+  if (decide(/*may_wait=*/false) == Next::kContinue) {
+    resume();
+    connection().resumeReading();
+  }
 }
 
 mesh::InboundResult MeshInbound::ask(const mesh::TableReader& reader, const mesh::Workload& local) {
@@ -173,6 +196,10 @@ Next MeshInbound::accept(const mesh::InboundUpstream& upstream) {
 }
 
 void MeshInbound::onClose(const CloseReason&) {
+  if (wait_ != nullptr) {
+    wait_.reset();
+    record_->error = config_.node.noWorkload();
+  }
   if (record_ != nullptr && record_->known) {
     config_.node.traffic().onClosed(connection().info(), *record_);
   }

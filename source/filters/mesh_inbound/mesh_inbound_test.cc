@@ -100,8 +100,22 @@ TEST_F(MeshInboundTest, WithoutAClusterForThemProxyHeadersAreRefused) {
   EXPECT_EQ(answer_->refusal, 503u);
 }
 
+TEST_F(MeshInboundTest, ItsOwnWorkloadIsWaitedFor) {
+  mesh_.node.addLoop(filter().loop());
+  filter().fromPeer("early");
+  ask("10.0.0.2:8080");
+  filter().advance(std::chrono::seconds(4));
+  EXPECT_EQ(filter().toBehind(), "");
+  mesh_.add("cart", "10.0.0.2");
+  filter().advance({});
+  EXPECT_EQ(left(kOriginalDstAddress), "10.0.0.2:8080");
+  EXPECT_EQ(filter().toBehind(), "early");
+}
+
 TEST_F(MeshInboundTest, WithoutItsOwnWorkloadNobodyComesIn) {
   ask("10.0.0.2:8080");
+  EXPECT_FALSE(filter().isClosed());
+  filter().advance(mesh::LocalWorkloadWait::kTimeout);
   EXPECT_TRUE(filter().isClosed());
   EXPECT_EQ(answer_->refusal, 503u);
 }

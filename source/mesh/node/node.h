@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -49,6 +50,10 @@ public:
   WorkloadRef localWorkload(const TableReader& reader) const;
   WorkloadRef localWorkload() const { return localWorkload(TableReader(table_)); }
   std::string noWorkload() const;
+  // For a connection of `loop` that has just looked in vain: `done` when it is there, or not in
+  // time. Not called once what this returns is gone. Threads: the loop's.
+  std::unique_ptr<LocalWorkloadWait> awaitWorkload(event::Loop& loop,
+                                                   std::function<void()> done) const;
   // Its identity as a URI; "": the same. Any thread.
   std::string localIdentity() const;
   // What a loop lets in. Threads: the loop's.
@@ -58,6 +63,7 @@ private:
   struct OfLoop;
 
   void onUpdate(const Touched& touched);
+  void onUpdate(event::Loop& loop, const Touched& touched);
 
   const NodeSettings settings_;
   WorkloadTable table_;
