@@ -40,6 +40,7 @@ bootstrap_extensions:
     certificates: {lab_authority: {}, validity: @VALIDITY@, allow_tls12: @TLS12@}
     readiness_address: "@ANY@:15021"
     stats_address: "@ANY@:15020"
+    ipv4_lookups_only: @IPV4_LOOKUPS@
 static_resources:
   listeners:
   - name: outbound
@@ -268,6 +269,7 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
       {"@NETWORK@", base::jsonString(environment.network)},
       {"@FILE@", base::jsonString(environment.local_file)},
       {"@VALIDITY@", durationOf(environment.certificate_validity)},
+      {"@IPV4_LOOKUPS@", flag(!environment.ipv6)},
       {"@TLS12@", flag(environment.allow_tls12)},
       {"@STREAM_WINDOW@", absl::StrCat(environment.stream_window_bytes)},
       {"@CONNECTION_WINDOW@", absl::StrCat(environment.connection_window_bytes)},

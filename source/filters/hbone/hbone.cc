@@ -67,9 +67,11 @@ public:
 private:
   Next choose(bool may_wait);
   Next follow(Route route);
+  Next lookUp(Route route);
+  Next onAnswer(Route route, const net::DnsAnswer& answer);
   Next deny(std::string error);
 
-  Next pause();
+  Next pause(std::string error);
   void goOn(Next next);
 
   const Config& config_;
@@ -77,7 +79,9 @@ private:
   Counter& plain_;
   Counter& denied_;
   std::shared_ptr<ConnectionRecord> record_;
-  std::unique_ptr<mesh::LocalWorkloadWait> wait_; // Null: it does not.
+  std::unique_ptr<mesh::LocalWorkloadWait> wait_;     // Null: it does not.
+  std::unique_ptr<mesh::NameLookups::Lookup> lookup_; // Null: there is none.
+  bool paused_ = false;
 };
 
 Next Hbone::onOpen() {
@@ -109,7 +113,7 @@ Next Hbone::choose(bool may_wait) {
   }
   if (record_->source_workload == nullptr && may_wait) {
     wait_ = config_.node.awaitWorkload(connection().loop(), [this] { goOn(choose(false)); });
-    return pause();
+    return pause(config_.node.noWorkload());
   }
   wait_.reset();
   if (record_->source_workload == nullptr) {
@@ -127,7 +131,7 @@ Next Hbone::follow(Route route) {
     return deny("other networks are not supported by Culvert yet");
   }
   if (route.unresolved.has_value()) {
-    return deny("workloads without addresses are not supported by Culvert yet");
+    return lookUp(std::move(route));
   }
   const bool tunnel = route.kind == Route::Kind::kHbone;
   record_->tunnelled = tunnel;
@@ -160,25 +164,52 @@ Next Hbone::follow(Route route) {
   return Next::kContinue;
 }
 
-// Whoever waits is not read, but may leave.
-Next Hbone::pause() {
-  connection().pauseReading();
-  connection().transport().watchPeer();
+Next Hbone::lookUp(Route route) {
+  const std::string name = route.unresolved->hostname;
+  std::string error = mesh::unresolvedError(route);
+  config_.node.traffic().onLookup(*record_, name);
+  lookup_ = config_.node.names().lookUp(
+      connection().loop(), name, [this, route = std::move(route)](const net::DnsAnswer& answer) {
+        goOn(onAnswer(route, answer));
+      });
+  return pause(std::move(error));
+}
+
+Next Hbone::onAnswer(Route route, const net::DnsAnswer& answer) {
+  lookup_.reset();
+  if (answer.addresses.empty()) {
+    return deny(mesh::unresolvedError(route));
+  }
+  std::vector<net::Address> addresses;
+  for (const net::DnsAddress& found : answer.addresses) {
+    addresses.push_back(found.address);
+  }
+  const absl::Status status =
+      mesh::resolveRoute(route, addresses, connection().loop().local<WorkerRandom>());
+  return status.ok() ? follow(std::move(route)) : deny(std::string(status.message()));
+}
+
+// Whoever waits is not read, but may leave, with `error`.
+Next Hbone::pause(std::string error) {
+  record_->error = std::move(error);
+  if (!std::exchange(paused_, true)) {
+    connection().pauseReading();
+    connection().transport().watchPeer();
+  }
   return Next::kStop;
 }
 
 void Hbone::goOn(Next next) {
   if (next == Next::kContinue) {
+    record_->error.clear();
     resume();
     connection().resumeReading();
   }
 }
 
 void Hbone::onClose(const CloseReason&) {
-  if (wait_ != nullptr) {
-    wait_.reset();
-    record_->error = config_.node.noWorkload();
-  }
+  wait_.reset();
+  lookup_.reset();
   if (record_ != nullptr && record_->known) {
     config_.node.traffic().onClosed(connection().info(), *record_);
   }

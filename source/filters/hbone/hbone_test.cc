@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "absl/strings/match.h"
 #include "source/filter_api/well_known_state.h"
 #include "source/mesh/node/connection_record.h"
 #include "source/mesh/node/node_for_test.h"
 #include "source/net/expected_peer.h"
+#include "test/fakes/fake_resolver.h"
 #include "test/kit/filter_fixture.h"
 
 namespace culvert {
@@ -32,7 +34,12 @@ protected:
     return *filter_;
   }
 
-  mesh::NodeForTest mesh_{"web"};
+  test::FakeResolver* resolver_ = nullptr; // Null before the first question.
+  mesh::NodeForTest mesh_{"web", [this] {
+                            auto made = std::make_unique<test::FakeResolver>();
+                            resolver_ = made.get();
+                            return made;
+                          }};
   std::unique_ptr<FilterFixture> filter_;
 };
 
@@ -90,6 +97,48 @@ TEST_F(HboneTest, WhoWaitsMayLeave) {
   EXPECT_TRUE(filter().isClosed());
   mesh_.add("web", "10.0.0.1");
   filter().advance(std::chrono::seconds(10));
+  EXPECT_EQ(left(kTcpProxyCluster), "");
+}
+
+// Connections to a service whose only endpoint has a name and no address.
+class HboneLookupTest : public HboneTest {
+protected:
+  HboneLookupTest() {
+    mesh_.add("web", "10.0.0.1");
+    mesh_.addService("db.shop", "10.0.0.2");
+    mesh_.add("db", [this](mesh::Workload& workload, mesh::WorkloadExtras& extras) {
+      mesh_.behind("db.shop", workload);
+      extras.hostname = mesh_.text("db.example");
+    });
+    filter().open();
+    mesh_.main.runOnce(false);
+  }
+  void answer(const std::vector<std::string>& addresses) {
+    resolver_->answer("db.example", addresses);
+    filter().advance({});
+  }
+};
+
+TEST_F(HboneLookupTest, ANameIsLookedUp) {
+  EXPECT_EQ(filter().count("tunnels"), 0u);
+  answer({"2001:db8::7", "192.0.2.7"});
+  EXPECT_EQ(left(kOriginalDstAddress), "192.0.2.7:15008");
+  EXPECT_EQ(field("authority"), "192.0.2.7:8080");
+  EXPECT_EQ(left(mesh::ConnectionRecord::kKey), ""); // No error.
+  EXPECT_TRUE(absl::StrContains(mesh_.node.traffic().render(), "hostname=\"db.example\"} 1\n"));
+}
+
+TEST_F(HboneLookupTest, WhatIsKnownOfNobodyIsRefused) {
+  answer({});
+  EXPECT_TRUE(filter().isClosed());
+  EXPECT_EQ(left(mesh::ConnectionRecord::kKey),
+            "no ip addresses were resolved for workload: c1//Pod/shop/db");
+}
+
+TEST_F(HboneLookupTest, WhoWaitsForItMayLeave) {
+  filter().resetFromPeer();
+  EXPECT_TRUE(filter().isClosed());
+  answer({"192.0.2.7"});
   EXPECT_EQ(left(kTcpProxyCluster), "");
 }
 

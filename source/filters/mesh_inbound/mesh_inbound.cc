@@ -106,11 +106,13 @@ Next MeshInbound::decide(bool may_wait) {
   }
   if (record_->destination_workload == nullptr && may_wait) {
     wait_ = config_.node.awaitWorkload(connection().loop(), [this] { onWaited(); });
+    record_->error = config_.node.noWorkload(); // Should it end now.
     connection().pauseReading();
     connection().transport().watchPeer();
     return Next::kStop;
   }
   wait_.reset();
+  record_->error.clear();
   if (record_->destination_workload == nullptr) {
     return refuse(kUnavailable, config_.node.noWorkload());
   }
@@ -196,10 +198,7 @@ Next MeshInbound::accept(const mesh::InboundUpstream& upstream) {
 }
 
 void MeshInbound::onClose(const CloseReason&) {
-  if (wait_ != nullptr) {
-    wait_.reset();
-    record_->error = config_.node.noWorkload();
-  }
+  wait_.reset();
   if (record_ != nullptr && record_->known) {
     config_.node.traffic().onClosed(connection().info(), *record_);
   }

@@ -15,9 +15,10 @@ struct Node::OfLoop {
   base::IntrusiveList<LocalWorkloadWait> waiting;
 };
 
-Node::Node(NodeSettings settings, std::unique_ptr<Certificates> certificates)
+Node::Node(NodeSettings settings, std::unique_ptr<Certificates> certificates,
+           std::unique_ptr<NameLookups> names)
     : settings_(std::move(settings)), table_(settings_.node_name),
-      certificates_(std::move(certificates)),
+      certificates_(std::move(certificates)), names_(std::move(names)),
       watch_(table_.watch([this](const Touched& touched) { onUpdate(touched); })) {}
 
 Node::~Node() = default;
@@ -25,6 +26,11 @@ Node::~Node() = default;
 void Node::addLoop(event::Loop& loop) {
   loop_watches_.push_back(std::make_unique<LoopWatch>(
       table_, loop, [this, &loop](const Touched& touched) { onUpdate(loop, touched); }));
+}
+
+void Node::removeLoops() {
+  loop_watches_.clear();
+  names_->stop();
 }
 
 void Node::onUpdate(event::Loop& loop, const Touched& touched) {

@@ -11,6 +11,7 @@
 #include "source/event/loop.h"
 #include "source/mesh/certificates/certificates.h"
 #include "source/mesh/inbound_connections.h"
+#include "source/mesh/node/name_lookups.h"
 #include "source/mesh/node/traffic.h"
 #include "source/mesh/table.h"
 #include "source/mesh/table_reader.h"
@@ -32,7 +33,8 @@ struct NodeSettings {
 // Threads: main, but for those that say so. Lifetime: the server's.
 class Node {
 public:
-  Node(NodeSettings settings, std::unique_ptr<Certificates> certificates);
+  Node(NodeSettings settings, std::unique_ptr<Certificates> certificates,
+       std::unique_ptr<NameLookups> names);
   ~Node();
 
   const NodeSettings& settings() const { return settings_; } // Any thread.
@@ -43,7 +45,7 @@ public:
 
   // Of a loop that has connections: before it runs; and of all of them, when they run no more.
   void addLoop(event::Loop& loop);
-  void removeLoops() { loop_watches_.clear(); }
+  void removeLoops();
 
   // The workload that this node works for; null: it is not in the table, as `noWorkload` says. Any
   // thread.
@@ -56,6 +58,8 @@ public:
                                                    std::function<void()> done) const;
   // Its identity as a URI; "": the same. Any thread.
   std::string localIdentity() const;
+  // Of workloads without addresses.
+  NameLookups& names() const { return *names_; }
   // What a loop lets in. Threads: the loop's.
   InboundConnections& inbound(event::Loop& loop) const;
 
@@ -69,6 +73,7 @@ private:
   WorkloadTable table_;
   mutable Traffic traffic_;
   const std::unique_ptr<Certificates> certificates_;
+  const std::unique_ptr<NameLookups> names_;
   std::unique_ptr<WorkloadTable::Watch> watch_;
   std::vector<std::unique_ptr<LoopWatch>> loop_watches_;
   mutable base::Mutex mutex_;

@@ -53,6 +53,13 @@ std::string principalOf(const std::optional<Identity>& identity) {
   return identity.has_value() ? identity->toString() : "";
 }
 
+void addSource(const ConnectionRecord& record, Labels& labels) {
+  const Workload* const source = record.source_workload.get();
+  labels.addEnd("source", source);
+  labels.add("source_principal", principalOf(record.source_identity));
+  labels.addEndsRest("source", source);
+}
+
 std::string labelsOf(const ConnectionRecord& record, absl::string_view flag) {
   const Workload* const source = record.source_workload.get();
   const Workload* const destination = record.destination_workload.get();
@@ -60,9 +67,7 @@ std::string labelsOf(const ConnectionRecord& record, absl::string_view flag) {
   const bool outbound = record.direction == ConnectionRecord::Direction::kOutbound;
   Labels labels;
   labels.add("reporter", outbound ? "source" : "destination");
-  labels.addEnd("source", source);
-  labels.add("source_principal", principalOf(record.source_identity));
-  labels.addEndsRest("source", source);
+  addSource(record, labels);
   labels.add("destination_service", service == nullptr ? "" : service->hostname.view());
   labels.add("destination_service_namespace", service == nullptr ? "" : service->ns.view());
   labels.add("destination_service_name", service == nullptr ? "" : service->name.view());
@@ -101,11 +106,21 @@ void Traffic::onClosed(const net::ConnectionInfo& info, const ConnectionRecord& 
   bytes.sent_bytes += info.bytes_sent;
 }
 
+void Traffic::onLookup(const ConnectionRecord& record, absl::string_view hostname) {
+  Labels labels;
+  addSource(record, labels);
+  labels.add("hostname", hostname);
+  base::MutexLock lock(mutex_);
+  lookups_[labels.take()]++;
+}
+
 std::string Traffic::render() const {
   std::map<std::string, Series> series;
+  std::map<std::string, uint64_t> lookups;
   {
     base::MutexLock lock(mutex_);
     series.insert(series_.begin(), series_.end());
+    lookups.insert(lookups_.begin(), lookups_.end());
   }
   std::string page;
   // Series of a flag have no bytes and were not opened; those of none did not fail.
@@ -125,6 +140,14 @@ std::string Traffic::render() const {
          false);
   family("received_bytes", "Bytes from who connected", &Series::received_bytes, true);
   family("sent_bytes", "Bytes to who connected", &Series::sent_bytes, true);
+  if (!lookups.empty()) {
+    absl::StrAppend(&page,
+                    "# HELP istio_on_demand_dns_total Names of workloads that were looked up "
+                    "(unstable).\n# TYPE istio_on_demand_dns_total counter\n");
+  }
+  for (const auto& [labels, count] : lookups) {
+    absl::StrAppend(&page, "istio_on_demand_dns_total{", labels, "} ", count, "\n");
+  }
   return page;
 }
 

@@ -19,6 +19,9 @@ public:
   void onOpened(const ConnectionRecord& record);
   void onClosed(const net::ConnectionInfo& info, const ConnectionRecord& record);
 
+  // That a connection goes where only a name is known.
+  void onLookup(const ConnectionRecord& record, absl::string_view hostname);
+
   // In Prometheus's text format.
   std::string render() const;
 
@@ -32,7 +35,8 @@ private:
   };
 
   mutable base::Mutex mutex_;
-  absl::flat_hash_map<std::string, Series> series_ CULVERT_GUARDED_BY(mutex_); // By its labels.
+  absl::flat_hash_map<std::string, Series> series_ CULVERT_GUARDED_BY(mutex_);    // By its labels.
+  absl::flat_hash_map<std::string, uint64_t> lookups_ CULVERT_GUARDED_BY(mutex_); // The same.
 };
 
 } // namespace culvert::mesh
