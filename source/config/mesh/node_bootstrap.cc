@@ -51,24 +51,11 @@ static_resources:
         "@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst
     access_log: [@LOG@]
     filter_chains:
-    - filters:
-      - name: culvert.filters.hbone
-        typed_config:
-          "@type": type.googleapis.com/culvert.filters.hbone.v1.Hbone
-          tunnel_cluster: tunnels
-          plain_cluster: plain
-      - name: envoy.filters.network.tcp_proxy
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
-          stat_prefix: outbound
-          cluster: plain
-          idle_timeout: 0s
-          tunneling_config:
-            hostname: "%FILTER_STATE(culvert.mesh:FIELD:authority)%"
-            headers_to_add:
-            - header: {key: baggage, value: "%FILTER_STATE(culvert.mesh:FIELD:baggage)%"}
-            - header: {key: forwarded, value: "%FILTER_STATE(culvert.mesh:FIELD:forwarded)%"}
-            - header: {key: traceparent, value: "%FILTER_STATE(culvert.mesh:FIELD:traceparent)%"}
+    - filters: @OUTWARD@
+  - name: to_gateways
+    internal_listener: {}
+    filter_chains:
+    - filters: @TO_GATEWAY@
   - name: inbound_plain
     address: {socket_address: {address: 0.0.0.0, port_value: 15006}}@ON_15006@@CAPTURE@
     listener_filters:
@@ -117,6 +104,30 @@ static_resources:
     transport_socket:
       name: culvert.transport_sockets.mesh
       typed_config: {"@type": type.googleapis.com/culvert.mesh.v1.MeshTls}
+  - name: through_gateways
+    connect_timeout: 20s
+    circuit_breakers: @NO_LIMITS@
+    load_assignment:
+      cluster_name: through_gateways
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {address: {envoy_internal_address: {server_listener_name: to_gateways}}}
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        common_http_protocol_options: {max_requests_per_connection: 1}
+        explicit_http_config:
+          http2_protocol_options:
+            initial_stream_window_size: @STREAM_WINDOW@
+            initial_connection_window_size: @CONNECTION_WINDOW@
+            connection_keepalive: {interval: 10s, timeout: 20s}
+    transport_socket:
+      name: envoy.transport_sockets.internal_upstream
+      typed_config:
+        "@type": @TYPES@.internal_upstream.v3.InternalUpstreamTransport
+        transport_socket:
+          name: culvert.transport_sockets.mesh
+          typed_config: {"@type": type.googleapis.com/culvert.mesh.v1.MeshTls}
   - name: plain
     type: ORIGINAL_DST
     lb_policy: CLUSTER_PROVIDED
@@ -141,6 +152,34 @@ static_resources:
           name: envoy.transport_sockets.raw_buffer
           typed_config: {"@type": @TYPES@.raw_buffer.v3.RawBuffer}
 )";
+
+// @MORE@: what only the inner one of two tunnels is asked with.
+constexpr char kOutward[] = R"(
+      - name: culvert.filters.hbone
+        typed_config:
+          "@type": type.googleapis.com/culvert.filters.hbone.v1.Hbone
+          tunnel_cluster: tunnels
+          plain_cluster: plain
+          gateway_cluster: through_gateways
+      - name: envoy.filters.network.tcp_proxy
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: @PREFIX@
+          cluster: plain
+          idle_timeout: 0s
+          tunneling_config:
+            hostname: "%FILTER_STATE(culvert.mesh:FIELD:authority)%"
+            headers_to_add:
+            - header: {key: baggage, value: "%FILTER_STATE(culvert.mesh:FIELD:baggage)%"}
+            - header: {key: forwarded, value: "%FILTER_STATE(culvert.mesh:FIELD:forwarded)%"}
+            - header:
+                key: traceparent
+                value: "%FILTER_STATE(culvert.mesh:FIELD:traceparent)%"@MORE@)";
+
+constexpr char kForwardedNetwork[] = R"(
+            - header:
+                key: x-forwarded-network
+                value: "%FILTER_STATE(culvert.mesh:FIELD:forwarded_network)%")";
 
 constexpr char kInside[] = R"(
       - name: culvert.filters.mesh_inbound
@@ -256,6 +295,10 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
                                     {"@PROXY_TO_POD@", flag(!environment.proxy_to_loopback)},
                                     {"@VERDICTS@", flag(environment.log_verdicts)}});
   const Values more = {
+      {"@OUTWARD@",
+       absl::StrReplaceAll(kOutward, {{"@PREFIX@", "outbound"}, {"@MORE@", kForwardedNetwork}})},
+      {"@TO_GATEWAY@",
+       absl::StrReplaceAll(kOutward, {{"@PREFIX@", "to_gateways"}, {"@MORE@", ""}})},
       {"@INSIDE@", inside},
       {"@NO_LIMITS@", kNoLimits},
       {"@TYPES@", "type.googleapis.com/envoy.extensions.transport_sockets"},

@@ -5,7 +5,9 @@
 #include "source/filter_api/well_known_state.h"
 #include "source/mesh/node/connection_record.h"
 #include "source/mesh/node/node_for_test.h"
+#include "source/mesh/node/outcome.h"
 #include "source/net/expected_peer.h"
+#include "source/net/tunnel_observer.h"
 #include "test/fakes/fake_resolver.h"
 #include "test/kit/filter_fixture.h"
 
@@ -13,6 +15,8 @@ namespace culvert {
 namespace {
 
 constexpr char kConfig[] = "tunnel_cluster: 'tunnels' plain_cluster: 'plain'";
+constexpr char kWithGateways[] =
+    "tunnel_cluster: 'tunnels' plain_cluster: 'plain' gateway_cluster: 'gateways'";
 
 // A connection of the workload "web", 10.0.0.1, to 10.0.0.2:80.
 class HboneTest : public testing::Test {
@@ -140,6 +144,120 @@ TEST_F(HboneLookupTest, WhoWaitsForItMayLeave) {
   EXPECT_TRUE(filter().isClosed());
   answer({"192.0.2.7"});
   EXPECT_EQ(left(kTcpProxyCluster), "");
+}
+
+// Connections to the service db.shop, whose endpoint is in the network "far" behind a gateway.
+class HboneCrossingTest : public HboneTest {
+protected:
+  HboneCrossingTest() {
+    mesh_.add("web", "10.0.0.1");
+    mesh_.addService("db.shop", "10.0.0.2", [this](mesh::Service& service) {
+      service.subject_alt_names = {mesh_.text("spiffe://cluster.local/ns/shop/sa/db")};
+    });
+    addFar("gateway", "10.9.0.1", [](mesh::Workload&, mesh::WorkloadExtras&) {});
+    filter_ = std::make_unique<FilterFixture>("hbone", kWithGateways);
+  }
+  void addFar(const std::string& name, const std::string& ip,
+              const mesh::NodeForTest::Edit<mesh::Workload, mesh::WorkloadExtras>& edit) {
+    mesh_.add(name, [&](mesh::Workload& workload, mesh::WorkloadExtras& extras) {
+      workload.ips.push_back(*mesh::Ip::parse(ip));
+      workload.network = mesh_.text("far");
+      edit(workload, extras);
+    });
+  }
+  void addEndpoint(const std::string& service) {
+    addFar("db", "10.9.0.2", [&](mesh::Workload& workload, mesh::WorkloadExtras& extras) {
+      mesh_.behind(service, workload);
+      extras.network_gateway = {
+          mesh::NetworkAddress{mesh_.text("far"), *mesh::Ip::parse("10.9.0.1")}, 15009};
+    });
+  }
+  bool counts(absl::string_view line) {
+    return absl::StrContains(mesh_.node.traffic().render(), line);
+  }
+  void tunnelOpens() {
+    const auto* const observer =
+        filter().info().filter_state->find<net::TunnelObserver>(net::TunnelObserver::kKey);
+    ASSERT_NE(observer, nullptr);
+    observer->onTunnelOpened({{":status", "200"}, {"baggage", "k8s.deployment.name=database"}},
+                             nullptr);
+  }
+};
+
+TEST_F(HboneCrossingTest, AnotherNetworkIsReachedByATunnelInATunnel) {
+  addEndpoint("db.shop");
+  filter().open();
+  EXPECT_EQ(left(kTcpProxyCluster), "gateways");
+  EXPECT_EQ(left(net::ExpectedPeer::kKey), "spiffe://cluster.local/ns/shop/sa/db");
+  EXPECT_EQ(field("authority"), "db.shop:80");
+  EXPECT_EQ(field("dst.addr"), "10.9.0.1:15009");
+  EXPECT_EQ(field("dst.workload"), "gateway");
+  EXPECT_FALSE(counts("connections_opened_total{"));
+  tunnelOpens();
+  EXPECT_EQ(field("dst.workload"), "database");
+  EXPECT_TRUE(counts("destination_workload=\"database\""));
+  EXPECT_TRUE(counts("connections_opened_total{"));
+}
+
+TEST_F(HboneCrossingTest, ItsCarrierGoesToTheGateway) {
+  addEndpoint("db.shop");
+  filter().open();
+  FilterFixture carrier("hbone", kWithGateways, filter());
+  carrier.info().filter_state = filter().info().filter_state->shared();
+  carrier.info().remote = net::Address::internal("client", "");
+  carrier.open();
+  const net::FilterState& state = *carrier.info().filter_state;
+  EXPECT_EQ(state.find(kTcpProxyCluster)->serialize(), "tunnels");
+  EXPECT_EQ(state.find(kOriginalDstAddress)->serialize(), "10.9.0.1:15009");
+  EXPECT_EQ(state.find(net::ExpectedPeer::kKey)->serialize(),
+            "spiffe://cluster.local/ns/shop/sa/gateway");
+  EXPECT_EQ(carrier.count("tunnels"), 1u); // The one that it carries.
+}
+
+TEST_F(HboneCrossingTest, WhatItsCarrierFailedOfIsTheReason) {
+  addEndpoint("db.shop");
+  filter().open();
+  {
+    FilterFixture carrier("hbone", kWithGateways, filter());
+    carrier.info().filter_state = filter().info().filter_state->shared();
+    carrier.open();
+    carrier.info().response_flags |= net::kUpstreamConnectionFailure;
+    carrier.info().mutableUpstream().failure_reason = "tunnel_response:503";
+    carrier.resetFromPeer();
+  }
+  ConnectionInfo& info = filter().info();
+  info.mutableUpstream().failure_reason = "the handshake found nobody";
+  EXPECT_EQ(mesh::Outcome::of(info, *mesh::ConnectionRecord::of(info)).error, "");
+  info.response_flags |= net::kUpstreamConnectionFailure;
+  EXPECT_EQ(mesh::Outcome::of(info, *mesh::ConnectionRecord::of(info)).error,
+            "http status: 503 Service Unavailable");
+  filter().resetFromPeer();
+  EXPECT_TRUE(counts("connections_opened_total{")); // With the first that is known of it.
+}
+
+TEST_F(HboneCrossingTest, AWaypointMayBeInAnotherNetwork) {
+  addEndpoint("waypoint.shop");
+  mesh_.addService("waypoint.shop", "10.0.0.3", [this](mesh::Service& service) {
+    service.subject_alt_names = {mesh_.text("spiffe://cluster.local/ns/shop/sa/waypoint")};
+    service.ports = mesh::PortMap::create({{15008, 15008}}, mesh_.node.table().texts());
+  });
+  mesh_.addService("db.shop", "10.0.0.2", [this](mesh::Service& service) {
+    service.waypoint = mesh::GatewayAddress{
+        mesh::NamespacedHostname{mesh_.text("shop"), mesh_.text("waypoint.shop")}, 15008};
+  });
+  filter().open();
+  EXPECT_EQ(left(kTcpProxyCluster), "gateways");
+  EXPECT_EQ(left(net::ExpectedPeer::kKey), "spiffe://cluster.local/ns/shop/sa/waypoint");
+  EXPECT_EQ(field("authority"), "db.shop:80");
+}
+
+TEST_F(HboneCrossingTest, WithoutAClusterForThemOtherNetworksAreRefused) {
+  addEndpoint("db.shop");
+  filter_ = std::make_unique<FilterFixture>("hbone", kConfig);
+  filter().open();
+  EXPECT_TRUE(filter().isClosed());
+  EXPECT_EQ(left(mesh::ConnectionRecord::kKey),
+            "the way is to another network, and no gateway_cluster is named");
 }
 
 TEST_F(HboneTest, WithoutItsOwnWorkloadItServesNobody) {

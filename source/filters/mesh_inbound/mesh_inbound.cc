@@ -149,6 +149,10 @@ void MeshInbound::describePeer(const mesh::TableReader& reader, const mesh::Inbo
     record_->source_workload = mesh::sourceWorkload(
         reader, config_.node.settings().network, mesh::Ip::of(record_->source),
         network == nullptr ? std::nullopt : std::optional<absl::string_view>(*network));
+    if (record_->source_workload == nullptr && config_.tell_baggage) {
+      record_->source_workload =
+          mesh::describedBy(mesh::Baggage::parse(mesh::baggageLines(info.request->headers)));
+    }
     record_->hbone_address = std::string(headerOf(*info.request, ":authority"));
     if (info.tls != nullptr) {
       record_->source_identity = mesh::firstIdentity(info.tls->peerUriSans());

@@ -24,11 +24,12 @@ protected:
     return *filter_;
   }
   // Makes it a tunnel to `authority`, which came in at 10.0.0.2:15008.
-  void ask(const std::string& authority) {
+  void ask(const std::string& authority, const net::RequestInfo::Fields& more = {}) {
     ConnectionInfo& info = filter().info();
     info.local = *net::Address::parseIpPort("10.0.0.2:15008");
     info.request = std::make_unique<net::RequestInfo>();
     info.request->headers = {{":method", "CONNECT"}, {":authority", authority}};
+    info.request->headers.insert(info.request->headers.end(), more.begin(), more.end());
     info.request->answer = answer_;
     filter().open();
   }
@@ -49,6 +50,22 @@ TEST_F(MeshInboundTest, ATunnelLeadsToTheApplication) {
   EXPECT_EQ(left(kOriginalDstAddress), "10.0.0.2:8080");
   EXPECT_EQ(answer_->accept_headers[0].first, "baggage");
   EXPECT_EQ(filter().count("accepted"), 1u);
+}
+
+TEST_F(MeshInboundTest, WhoComesThroughAGatewayIsWhoItSays) {
+  mesh_.add("cart", "10.0.0.2");
+  mesh_.add("gateway", "10.0.0.1");
+  ask("10.0.0.2:8080", {{"x-forwarded-network", "far"}, {"baggage", "service.name=web"}});
+  const auto* const record = mesh::ConnectionRecord::of(filter().info());
+  EXPECT_EQ(record->field("src.workload"), "web");
+  EXPECT_EQ(record->field("src.namespace"), std::nullopt);
+}
+
+TEST_F(MeshInboundTest, WhoIsKnownByItsAddressIsThat) {
+  mesh_.add("cart", "10.0.0.2");
+  mesh_.add("web", "10.0.0.1");
+  ask("10.0.0.2:8080", {{"baggage", "service.name=somebody"}});
+  EXPECT_EQ(mesh::ConnectionRecord::of(filter().info())->field("src.workload"), "web");
 }
 
 TEST_F(MeshInboundTest, ATunnelToAnotherPodIsABadRequest) {

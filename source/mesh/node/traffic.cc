@@ -12,6 +12,8 @@
 namespace culvert::mesh {
 namespace {
 
+constexpr size_t kSeriesMax = 64 * 1024;
+
 // Grows a list of labels.
 class Labels {
 public:
@@ -73,7 +75,9 @@ std::string labelsOf(const ConnectionRecord& record, absl::string_view flag) {
   labels.add("destination_service_name", service == nullptr ? "" : service->name.view());
   labels.addEnd("destination", destination);
   labels.add("destination_principal",
-             destination == nullptr ? "" : destination->identity().toString());
+             record.destination_identity.has_value() || destination == nullptr
+                 ? principalOf(record.destination_identity)
+                 : destination->identity().toString());
   labels.addEndsRest("destination", destination);
   labels.add("request_protocol", "tcp");
   labels.add("response_flags", flag);
@@ -90,7 +94,13 @@ std::string labelsOf(const ConnectionRecord& record, absl::string_view flag) {
 void Traffic::onOpened(const ConnectionRecord& record) {
   const std::string labels = labelsOf(record, "-");
   base::MutexLock lock(mutex_);
-  series_[labels].opened++;
+  seriesOf(labels).opened++;
+}
+
+// Names come from peers, too: what finds no room counts without labels.
+Traffic::Series& Traffic::seriesOf(const std::string& labels) {
+  const auto it = series_.find(labels);
+  return it != series_.end() ? it->second : series_[series_.size() < kSeriesMax ? labels : ""];
 }
 
 void Traffic::onClosed(const net::ConnectionInfo& info, const ConnectionRecord& record) {
@@ -98,10 +108,10 @@ void Traffic::onClosed(const net::ConnectionInfo& info, const ConnectionRecord& 
   const std::string labels = labelsOf(record, flag);
   const std::string of_bytes = flag == "-" ? labels : labelsOf(record, "-");
   base::MutexLock lock(mutex_);
-  Series& end = series_[labels];
+  Series& end = seriesOf(labels);
   end.closed++;
   end.failed += flag == "-" ? 0 : 1;
-  Series& bytes = series_[of_bytes];
+  Series& bytes = seriesOf(of_bytes);
   bytes.received_bytes += info.bytes_received;
   bytes.sent_bytes += info.bytes_sent;
 }

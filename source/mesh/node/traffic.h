@@ -13,7 +13,7 @@ namespace culvert::mesh {
 
 // The connections of a node, counted by who talks to whom: the families istio_tcp_* with the mesh's
 // labels (mesh-control-plane 8.2). Bytes count when a connection ends. A series stays for as long
-// as the process, and there are as many as pairs of ends. Threads: any.
+// as the process, and there are as many as pairs of ends, within a bound. Threads: any.
 class Traffic {
 public:
   void onOpened(const ConnectionRecord& record);
@@ -33,6 +33,8 @@ private:
     uint64_t received_bytes = 0;
     uint64_t sent_bytes = 0;
   };
+
+  Series& seriesOf(const std::string& labels) CULVERT_TSA(requires_capability(mutex_));
 
   mutable base::Mutex mutex_;
   absl::flat_hash_map<std::string, Series> series_ CULVERT_GUARDED_BY(mutex_);    // By its labels.
