@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import unittest
 
 import corpus_case
@@ -84,6 +85,19 @@ class Nodes(corpus_case.CorpusCase):
         self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
         self.table(policy("nobody", "Allow"))
         until(lambda: self.web.ask(self.cart.ip, PORT)[1] == "", 10, "the denial")
+
+    def test_a_connection_waits_for_its_workload(self):
+        self.start_nodes()
+        self.pods.table([self.pods.workload("cart")])
+        until(lambda: self.web.get(15021, "/healthz/ready") == "", 10, "the workload's end")
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(self.web.ask(self.cart.ip, PORT)))
+        asking.start()
+        until(lambda: self.web.stat("listener.0.0.0.0_15001.downstream_cx_active") == 1, 4,
+              "a connection that waits")
+        self.table()
+        asking.join()
+        self.assertEqual(answers, [("FIN", "from %s\nhello" % self.web.ip)], self.web.errors())
 
     def test_who_is_not_in_the_mesh_is_passed_through(self):
         self.start_nodes()
@@ -341,6 +355,16 @@ class Networks(corpus_case.CorpusCase):
     def test_a_gateway_that_is_away(self):
         self.start_nodes(gateway=False)
         self.assertIn("Connection refused", self.fails())
+
+    def test_a_gateway_that_dies_ends_what_goes_through_it(self):
+        self.start_nodes()
+        held = self.web.hold("10.96.0.1", 80)
+        self.gateway.node.send_signal(signal.SIGKILL)
+        self.assertIn(self.web.ended(held), ("FIN", "RST"))
+        line = self.web.wait_log('direction="outbound"', 'dst.workload="cart"')
+        self.assertEqual(self.web.log(), [line.rstrip("\n")])
+        for cluster in ("tunnels", "through_gateways"):
+            until(lambda: self.web.stat("cluster.%s.upstream_cx_active" % cluster) == 0, 10, cluster)
 
     def test_a_network_that_is_away(self):
         self.start_nodes()
