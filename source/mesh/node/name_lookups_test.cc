@@ -82,11 +82,11 @@ TEST_F(NameLookupsTest, NobodyIsAnsweredAfterTheEnd) {
 
 TEST_F(NameLookupsTest, AnswersOtherThreads) {
   std::thread worker([this] {
-    const auto forgotten = names_.lookUp(worker_, "db.example", [](const net::DnsAnswer&) {});
     const auto lookup = names_.lookUp(worker_, "db.example", [this](const net::DnsAnswer& answer) {
       answers_.push_back(answer.addresses[0].address.ipString());
       worker_.exit();
     });
+    names_.lookUp(worker_, "db.example", [](const net::DnsAnswer&) {}).reset(); // Forgotten.
     worker_.run();
   });
   while (resolver_ == nullptr || resolver_->waiting.empty()) {
