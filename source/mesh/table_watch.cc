@@ -32,37 +32,31 @@ std::string LocalWorkloadWait::Key::toString() const {
 }
 
 LocalWorkloadWait::LocalWorkloadWait(const WorkloadTable& table, event::Loop& loop, Key key,
-                                     std::function<void(WorkloadRef)> found)
+                                     std::function<void()> done)
     : table_(table), key_(std::move(key)),
-      timeout_(loop, event::Timer::Callback::to<&LocalWorkloadWait::onTimeout>(this)),
-      found_(std::move(found)) {}
-
-WorkloadRef LocalWorkloadWait::start(base::Duration timeout) {
-  WorkloadRef workload = look();
-  if (!workload) {
-    timeout_.arm(timeout);
-  }
-  return workload;
+      timeout_(loop, event::Timer::Callback::to<&LocalWorkloadWait::finish>(this)),
+      done_(std::move(done)) {
+  timeout_.arm(kTimeout);
 }
 
 void LocalWorkloadWait::onUpdate() {
   if (!timeout_.armed()) {
     return;
   }
-  if (WorkloadRef workload = look(); workload) {
-    finish(std::move(workload));
+  bool there = false;
+  {
+    const TableReader reader(table_);
+    there = reader.localWorkload(key_.name, key_.ns, key_.service_account) != nullptr;
+  }
+  if (there) {
+    finish();
   }
 }
 
-WorkloadRef LocalWorkloadWait::look() const {
-  const TableReader reader(table_);
-  return WorkloadRef(reader.localWorkload(key_.name, key_.ns, key_.service_account));
-}
-
-void LocalWorkloadWait::finish(WorkloadRef workload) {
+void LocalWorkloadWait::finish() {
   timeout_.disarm();
-  const auto found = std::move(found_); // It may destroy this.
-  found(std::move(workload));
+  const auto done = std::move(done_); // It may destroy this.
+  done();
 }
 
 } // namespace culvert::mesh

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "source/base/clock.h"
+#include "source/base/intrusive_list.h"
 #include "source/event/loop.h"
 #include "source/mesh/table.h"
 
@@ -29,7 +30,7 @@ private:
 
 // Whoever waits for the workload that it works for, because the table is still to hear of it
 // (mesh-data-plane 2.1: up to five seconds). Threads: one loop's.
-class LocalWorkloadWait {
+class LocalWorkloadWait : public base::ListNode<LocalWorkloadWait> {
 public:
   struct Key {
     std::string name;
@@ -41,26 +42,22 @@ public:
   };
   static constexpr base::Duration kTimeout = std::chrono::seconds(5);
 
-  // `found` gets null when time is up. It is not called by start(), nor once this is destroyed,
-  // which it may do itself.
+  // For who has just looked in vain. `done` is called once, when the workload is there or time is
+  // up, and not once this is destroyed, which it may do itself.
   LocalWorkloadWait(const WorkloadTable& table, event::Loop& loop, Key key,
-                    std::function<void(WorkloadRef)> found);
+                    std::function<void()> done);
   LocalWorkloadWait(const LocalWorkloadWait&) = delete;
 
-  // Looks at once: what is there already is returned, and nothing is called.
-  WorkloadRef start(base::Duration timeout = kTimeout);
   // After an update: looks again.
   void onUpdate();
 
 private:
-  WorkloadRef look() const;
-  void finish(WorkloadRef workload);
-  void onTimeout() { finish(nullptr); }
+  void finish();
 
   const WorkloadTable& table_;
   const Key key_;
   event::Timer timeout_;
-  std::function<void(WorkloadRef)> found_;
+  std::function<void()> done_;
 };
 
 } // namespace culvert::mesh

@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kTraceIdDigits = 32;
 constexpr size_t kParentIdDigits = 16;
+constexpr size_t kNameMax = 253; // As long as a name is in a cluster.
 
 // As it may stand in a header: with blanks and tabs, without other control characters.
 bool isHeaderText(absl::string_view text) {
@@ -75,6 +76,32 @@ Baggage Baggage::parse(absl::Span<const absl::string_view> lines) {
     }
   }
   return baggage;
+}
+
+std::vector<absl::string_view> baggageLines(const net::RequestInfo::Fields& headers) {
+  std::vector<absl::string_view> lines;
+  for (const auto& [name, value] : headers) {
+    if (name == "baggage") {
+      lines.push_back(value);
+    }
+  }
+  return lines;
+}
+
+Ref<Workload> describedBy(const Baggage& baggage) {
+  if (baggage == Baggage()) {
+    return nullptr;
+  }
+  const auto text = [](absl::string_view value) { return Text::copy(value.substr(0, kNameMax)); };
+  Ref<Workload> workload(new Workload);
+  workload->cluster_id = text(baggage.cluster);
+  workload->ns = text(baggage.ns);
+  workload->workload_name = text(baggage.workload_name);
+  workload->canonical_name = text(baggage.service_name);
+  workload->canonical_revision = text(baggage.revision);
+  workload->locality.region = text(baggage.region);
+  workload->locality.zone = text(baggage.zone);
+  return workload;
 }
 
 std::string baggageOf(const Workload& workload) {

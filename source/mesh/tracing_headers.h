@@ -3,12 +3,14 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "source/base/random.h"
 #include "source/mesh/workload.h"
 #include "source/net/address.h"
+#include "source/net/request_info.h"
 
 namespace culvert::mesh {
 
@@ -31,7 +33,11 @@ struct Baggage {
 
   friend bool operator==(const Baggage&, const Baggage&) = default;
 };
+// The lines among `headers`, whose names are in lower case.
+std::vector<absl::string_view> baggageLines(const net::RequestInfo::Fields& headers);
 std::string baggageOf(const Workload& workload);
+// As much of a workload as a peer says of itself, without a pod's name; null: nothing.
+Ref<Workload> describedBy(const Baggage& baggage);
 
 // `for="1.2.3.4:80"`, `for="[::1]:80";host=NAME`
 std::string forwardedValue(const net::Address& peer, absl::string_view service_hostname);

@@ -1,52 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/upstream/dns_cluster.h"
 
-#include <map>
-
 #include "absl/strings/str_join.h"
 #include "source/net/dns_resolver.h"
 #include "source/upstream/upstream_fixture.h"
+#include "test/fakes/fake_resolver.h"
 
 namespace culvert::upstream {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// DNS as the test wants it: each question waits until answered.
-class FakeResolver final : public net::DnsResolver {
-public:
-  struct Query final : net::DnsQuery {
-    Query(FakeResolver& owner, std::string name) : owner(owner), name(std::move(name)) {}
-    ~Query() override { owner.waiting.erase(name); }
-    FakeResolver& owner;
-    const std::string name;
-  };
-
-  std::unique_ptr<net::DnsQuery> resolve(const std::string& name, net::DnsFamily,
-                                         Done done) override {
-    asked++;
-    waiting[name] = std::move(done);
-    return std::make_unique<Query>(*this, name);
-  }
-
-  void answer(const std::string& name, const std::vector<std::string>& addresses, int ttl_s = 30) {
-    net::DnsAnswer answer;
-    answer.ok = true;
-    for (const std::string& address : addresses) {
-      answer.addresses.push_back({*net::Address::parseIp(address, 0), seconds(ttl_s)});
-    }
-    const Done done = waiting.at(name);
-    done(std::move(answer));
-  }
-  void fail(const std::string& name) {
-    const Done done = waiting.at(name);
-    done({});
-  }
-
-  std::map<std::string, Done> waiting;
-  int asked = 0;
-};
+using test::FakeResolver;
 
 class DnsClusterTest : public UpstreamTest {
 protected:

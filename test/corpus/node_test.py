@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import unittest
 
 import corpus_case
@@ -86,6 +87,19 @@ class Nodes(corpus_case.CorpusCase):
         self.table(policy("nobody", "Allow"))
         until(lambda: self.web.ask(self.cart.ip, PORT)[1] == "", 10, "the denial")
 
+    def test_a_connection_waits_for_its_workload(self):
+        self.start_nodes()
+        self.pods.table([self.pods.workload("cart")])
+        until(lambda: self.web.get(15021, "/healthz/ready") == "", 10, "the workload's end")
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(self.web.ask(self.cart.ip, PORT)))
+        asking.start()
+        until(lambda: self.web.stat("listener.0.0.0.0_15001.downstream_cx_active") == 1, 4,
+              "a connection that waits")
+        self.table()
+        asking.join()
+        self.assertEqual(answers, [("FIN", "from %s\nhello" % self.web.ip)], self.web.errors())
+
     def test_who_is_not_in_the_mesh_is_passed_through(self):
         self.start_nodes()
         self.asks(self.web, self.outside, ("FIN", "from %s\nhello" % self.web.ip))
@@ -153,6 +167,7 @@ class Nodes(corpus_case.CorpusCase):
         self.assertIn(self.web.ended(held), ("FIN", "RST"))
         self.web.wait_log('direction="outbound"', "connection complete")
         self.assertEqual(self.web.ask(self.cart.ip, PORT)[1], "")
+        self.web.wait_log('error="io error: delayed connect error: Connection refused"')
 
     def test_a_node_that_leaves_lets_connections_end(self):
         self.start_nodes(CONNECTION_TERMINATION_DEADLINE="1s")
@@ -284,6 +299,158 @@ class Nodes(corpus_case.CorpusCase):
         subprocess.run([corpus_case.binary(), "-c", self.tmp("node.yaml"), "--mode", "validate"],
                        check=True, env={"TMPDIR": self.folder}, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
+
+
+class Names(corpus_case.CorpusCase):
+    """Workloads without addresses."""
+
+    def setUp(self):
+        super().setUp()
+        self.pods = pods.Pods(corpus_case.binary(), self.folder)
+        self.addCleanup(self.pods.close)
+        self.web, self.cart = map(self.pods.add, ("web", "cart"))
+        self.cart.serve(PORT)
+        self.pods.table(
+            [self.pods.workload("web"),
+             self.pods.workload("cart", workloadIps=[], hostname="cart.example",
+                                services={"shop/cart.shop": {}}),
+             {**self.pods.workload("cart"), "uid": "nobody", "name": "nobody", "workloadIps": [],
+              "hostname": "nobody.example", "services": {"shop/nobody.shop": {}}}],
+            services=[self.pods.service("cart.shop", "/10.96.0.1"),
+                      self.pods.service("nobody.shop", "/10.96.0.2")])
+        self.web.know_names(cart=self.cart.ip)
+        self.web.start_node()
+        self.cart.start_node()
+
+    def test_a_name_is_looked_up(self):
+        self.assertEqual(self.web.ask("10.96.0.1", 80),
+                         ("FIN", "from %s\nhello" % self.web.ip), self.web.errors())
+        self.web.wait_log("dst.hbone_addr=%s:8080" % self.cart.ip, 'dst.workload="cart"')
+        lines = [line for line in self.web.get(15020, "/metrics").splitlines()
+                 if line.startswith("istio_on_demand_dns_total{")]
+        self.assertEqual(len(lines), 1)
+        self.assertIn('source_workload="web"', lines[0])
+        self.assertTrue(lines[0].endswith('hostname="cart.example"} 1'), lines[0])
+
+    def test_a_name_that_nobody_has_is_refused(self):
+        self.assertEqual(self.web.ask("10.96.0.2", 80)[1], "")
+        self.assertIn('error="no ip addresses were resolved for workload: nobody"',
+                      self.web.wait_log("connection failed"))
+
+
+class Networks(corpus_case.CorpusCase):
+    """A pod of the network a, a service of the network b, and the gateway between them."""
+
+    def setUp(self):
+        super().setUp()
+        self.pods = pods.Pods(corpus_case.binary(), self.folder)
+        self.addCleanup(self.pods.close)
+        self.web, self.gateway, self.cart = map(self.pods.add, ("web", "gateway", "cart"))
+        self.cart.serve(PORT)
+        self.table()
+
+    def start_nodes(self, gateway=True):
+        self.web.start_node(NETWORK="a")
+        self.cart.start_node(NETWORK="b")
+        if gateway:
+            self.start_gateway()
+
+    def table(self, *policies, expected="cart"):
+        self.pods.table(
+            [self.pods.workload("web", network="a"), self.pods.workload("gateway", network="b"),
+             self.pods.workload("cart", network="b", services={"shop/cart.shop": {}},
+                                networkGateway={"destination": "b/" + self.gateway.ip,
+                                                "hboneMtlsPort": 15008})],
+            policies,
+            [self.pods.service("cart.shop", "a/10.96.0.1", subjectAltNames=[
+                "spiffe://cluster.local/ns/shop/sa/" + expected])])
+
+    def start_gateway(self):
+        with open(os.path.join(corpus_case.DATA, "mesh/gateway.yaml"), encoding="utf-8") as file:
+            text = file.read()
+        with open(self.tmp("gateway.yaml"), "w", encoding="utf-8") as file:
+            file.write(text.replace("/tmp/mesh.json", self.pods.table_path)
+                       .replace("192.0.2.1", self.cart.ip))
+        self.gateway.start_node(["-c", self.tmp("gateway.yaml"), "--disable-hot-restart"],
+                                capture=False)
+
+    def fails(self):
+        """The one line that is written of a connection that fails."""
+        self.assertEqual(self.web.ask("10.96.0.1", 80)[1], "")
+        line = self.web.wait_log('direction="outbound"', "error=")
+        self.assertIn("dst.addr=%s:15008 dst.hbone_addr=cart.shop:80" % self.gateway.ip, line)
+        self.assertEqual(len(self.web.log()), 1)
+        return line
+
+    def test_another_network_is_reached(self):
+        self.start_nodes()
+        self.assertEqual(self.web.ask("10.96.0.1", 80),
+                         ("FIN", "from %s\nhello" % self.gateway.ip), self.web.errors())
+        line = self.web.wait_log('direction="outbound"')
+        for text in ("dst.addr=%s:15008" % self.gateway.ip, "dst.hbone_addr=cart.shop:80",
+                     'dst.service="cart.shop"', 'dst.workload="cart"', 'dst.cluster="c1"',
+                     'dst.identity="spiffe://cluster.local/ns/shop/sa/cart"', "bytes_sent=5 "):
+            self.assertIn(text, line)
+        self.assertEqual(len(self.web.log()), 1)
+        line = self.cart.wait_log('direction="inbound"')
+        for text in ("src.addr=%s:" % self.gateway.ip, 'src.workload="web"',
+                     'src.identity="spiffe://cluster.local/ns/shop/sa/web"',
+                     "dst.hbone_addr=cart.shop:80", 'dst.service="cart.shop"'):
+            self.assertIn(text, line)
+        for family in ("opened", "closed"):
+            self.assertEqual(self.series(family), ["1"], family)
+
+    def series(self, family):
+        wanted = ("istio_tcp_connections_%s_total{" % family, 'destination_workload="cart"',
+                  'destination_principal="spiffe://cluster.local/ns/shop/sa/cart"')
+        return [line.rsplit(" ", 1)[1] for line in self.web.get(15020, "/metrics").splitlines()
+                if all(text in line for text in wanted)]
+
+    def test_much_comes_whole(self):
+        self.start_nodes()
+        size = 10_000_000
+        self.assertEqual(self.web.transfer("10.96.0.1", 80, size), "FIN %d same" % size)
+
+    def test_the_outer_tunnel_is_shared_and_the_inner_is_not(self):
+        self.start_nodes()
+        held = [self.web.hold("10.96.0.1", 80) for _ in range(3)]
+        self.assertEqual(self.web.stat("cluster.tunnels.upstream_cx_total"), 1)
+        self.assertEqual(self.web.stat("cluster.tunnels.upstream_rq_active"), len(held))
+        self.assertEqual(self.web.stat("cluster.through_gateways.upstream_cx_active"), len(held))
+        for child in held:
+            child.kill()
+        until(lambda: self.web.stat("cluster.tunnels.upstream_rq_active") == 0, 10, "their end")
+        self.assertEqual(self.web.stat("cluster.through_gateways.upstream_cx_active"), 0)
+
+    def test_somebody_else_is_refused(self):
+        self.table(expected="somebody")
+        self.start_nodes()
+        self.assertIn('error="io error: TLS_error', self.fails())
+
+    def test_a_gateway_that_is_away(self):
+        self.start_nodes(gateway=False)
+        self.assertIn("Connection refused", self.fails())
+
+    def test_a_gateway_that_dies_ends_what_goes_through_it(self):
+        self.start_nodes()
+        held = self.web.hold("10.96.0.1", 80)
+        self.gateway.node.send_signal(signal.SIGKILL)
+        self.assertIn(self.web.ended(held), ("FIN", "RST"))
+        line = self.web.wait_log('direction="outbound"', 'dst.workload="cart"')
+        self.assertEqual(self.web.log(), [line])
+        for cluster in ("tunnels", "through_gateways"):
+            until(lambda: self.web.stat("cluster.%s.upstream_cx_active" % cluster) == 0, 10, cluster)
+
+    def test_a_network_that_is_away(self):
+        self.start_nodes()
+        self.cart.node.send_signal(signal.SIGKILL)
+        self.cart.node.wait()
+        self.assertIn('error="http status: 503 Service Unavailable"', self.fails())
+
+    def test_a_policy_of_the_other_network_denies(self):
+        self.table(policy("nobody", "Allow"))
+        self.start_nodes()
+        self.assertIn('error="http status: 401 Unauthorized"', self.fails())
 
 
 class Environment(corpus_case.CorpusCase):

@@ -12,6 +12,7 @@
 #include "source/config/mesh/mesh_tls.h"
 #include "source/config/validate.h"
 #include "source/mesh/certificates/lab_source.h"
+#include "source/net/dns_resolver.h"
 
 namespace culvert::config::node {
 namespace {
@@ -20,6 +21,7 @@ using culvert::mesh::Certificates;
 using culvert::mesh::CertificateSource;
 using culvert::mesh::ConnectionRecord;
 using culvert::mesh::IllegalPorts;
+using culvert::mesh::NameLookups;
 using culvert::mesh::NodeSettings;
 using culvert::mesh::Text;
 using culvert::mesh::v1::Mesh;
@@ -56,9 +58,16 @@ public:
     }
     culvert::mesh::TlsRules rules;
     rules.allow_tls12 = proto_.certificates().allow_tls12();
+    event::Loop& main = contexts.main();
+    auto names = std::make_unique<NameLookups>(
+        main, proto_.ipv4_lookups_only() ? net::DnsFamily::kV4Only : net::DnsFamily::kAll,
+        [&main, &scope] {
+          return std::make_unique<net::CaresResolver>(main, scope, std::vector<net::Address>());
+        });
     auto loaded = std::make_unique<LoadedNode>(
-        contexts.main(), std::move(settings),
-        std::make_unique<Certificates>(contexts, std::move(source), rules, scope));
+        main, std::move(settings),
+        std::make_unique<Certificates>(contexts, std::move(source), rules, scope),
+        std::move(names));
     using Direction = ConnectionRecord::Direction;
     countSockets(proto_.listeners().outbound(), Direction::kOutbound, scope, loaded->node);
     countSockets(proto_.listeners().inbound(), Direction::kInbound, scope, loaded->node);

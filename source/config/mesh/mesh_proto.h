@@ -21,8 +21,9 @@ namespace culvert::config::node {
 // Threads: main. Lifetime: the server's.
 struct LoadedNode {
   LoadedNode(event::Loop& main, culvert::mesh::NodeSettings settings,
-             std::unique_ptr<culvert::mesh::Certificates> certificates)
-      : node(std::move(settings), std::move(certificates)), watcher(main) {}
+             std::unique_ptr<culvert::mesh::Certificates> certificates,
+             std::unique_ptr<culvert::mesh::NameLookups> names)
+      : node(std::move(settings), std::move(certificates), std::move(names)), watcher(main) {}
 
   culvert::mesh::Node node;
   event::FileWatcher watcher;

@@ -42,6 +42,7 @@ bootstrap_extensions:
     stats_address: "@ANY@:15020"
     socks5: @SOCKS5@
     listeners: {outbound: [@SENT@], inbound: [inbound_plain, inbound_hbone]}
+    ipv4_lookups_only: @IPV4_LOOKUPS@
 static_resources:
   listeners:
   - name: outbound
@@ -53,7 +54,11 @@ static_resources:
         "@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst
     access_log: [@LOG@]
     filter_chains:
-    - filters: @OUTSIDE@
+    - filters: @OUTWARD@
+  - name: to_gateways
+    internal_listener: {}
+    filter_chains:
+    - filters: @TO_GATEWAY@
 @SOCKS5_LISTENER@  - name: inbound_plain
     stat_prefix: inbound_plain
     address: {socket_address: {address: 0.0.0.0, port_value: 15006}}@ON_15006@@CAPTURE@
@@ -104,6 +109,30 @@ static_resources:
     transport_socket:
       name: culvert.transport_sockets.mesh
       typed_config: {"@type": type.googleapis.com/culvert.mesh.v1.MeshTls}
+  - name: through_gateways
+    connect_timeout: 20s
+    circuit_breakers: @NO_LIMITS@
+    load_assignment:
+      cluster_name: through_gateways
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {address: {envoy_internal_address: {server_listener_name: to_gateways}}}
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        common_http_protocol_options: {max_requests_per_connection: 1}
+        explicit_http_config:
+          http2_protocol_options:
+            initial_stream_window_size: @STREAM_WINDOW@
+            initial_connection_window_size: @CONNECTION_WINDOW@
+            connection_keepalive: {interval: 10s, timeout: 20s}
+    transport_socket:
+      name: envoy.transport_sockets.internal_upstream
+      typed_config:
+        "@type": @TYPES@.internal_upstream.v3.InternalUpstreamTransport
+        transport_socket:
+          name: culvert.transport_sockets.mesh
+          typed_config: {"@type": type.googleapis.com/culvert.mesh.v1.MeshTls}
   - name: plain
     type: ORIGINAL_DST
     lb_policy: CLUSTER_PROVIDED
@@ -129,17 +158,19 @@ static_resources:
           typed_config: {"@type": @TYPES@.raw_buffer.v3.RawBuffer}
 )";
 
-// What leads a connection to where it was meant to go.
-constexpr char kOutside[] = R"(
+// What leads a connection to where it was meant to go. @MORE@: what only the inner one of two
+// tunnels is asked with.
+constexpr char kOutward[] = R"(
       - name: culvert.filters.hbone
         typed_config:
           "@type": type.googleapis.com/culvert.filters.hbone.v1.Hbone
           tunnel_cluster: tunnels
           plain_cluster: plain
+          gateway_cluster: through_gateways
       - name: envoy.filters.network.tcp_proxy
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
-          stat_prefix: outbound
+          stat_prefix: @PREFIX@
           cluster: plain
           idle_timeout: 0s
           tunneling_config:
@@ -147,7 +178,14 @@ constexpr char kOutside[] = R"(
             headers_to_add:
             - header: {key: baggage, value: "%FILTER_STATE(culvert.mesh:FIELD:baggage)%"}
             - header: {key: forwarded, value: "%FILTER_STATE(culvert.mesh:FIELD:forwarded)%"}
-            - header: {key: traceparent, value: "%FILTER_STATE(culvert.mesh:FIELD:traceparent)%"})";
+            - header:
+                key: traceparent
+                value: "%FILTER_STATE(culvert.mesh:FIELD:traceparent)%"@MORE@)";
+
+constexpr char kForwardedNetwork[] = R"(
+            - header:
+                key: x-forwarded-network
+                value: "%FILTER_STATE(culvert.mesh:FIELD:forwarded_network)%")";
 
 constexpr char kSocks5Listener[] = R"(  - name: socks5
     stat_prefix: socks5
@@ -158,7 +196,7 @@ constexpr char kSocks5Listener[] = R"(  - name: socks5
       - name: culvert.filters.socks5
         typed_config:
           "@type": type.googleapis.com/culvert.filters.socks5.v1.Socks5
-          stat_prefix: outbound@OUTSIDE@
+          stat_prefix: outbound@OUTWARD@
 )";
 
 constexpr char kInside[] = R"(
@@ -279,12 +317,16 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
                    "{\"@type\": "
                    "type.googleapis.com/culvert.mesh.v1.MeshAccessLog, format: ",
                    environment.json_log ? "JSON" : "TEXT", "}}");
+  const std::string outward =
+      absl::StrReplaceAll(kOutward, {{"@PREFIX@", "outbound"}, {"@MORE@", kForwardedNetwork}});
   const std::string socks5 =
       environment.socks5
-          ? absl::StrReplaceAll(kSocks5Listener, {{"@LOG@", log}, {"@OUTSIDE@", kOutside}})
+          ? absl::StrReplaceAll(kSocks5Listener, {{"@LOG@", log}, {"@OUTWARD@", outward}})
           : "";
   const Values more = {
-      {"@OUTSIDE@", kOutside},
+      {"@OUTWARD@", outward},
+      {"@TO_GATEWAY@",
+       absl::StrReplaceAll(kOutward, {{"@PREFIX@", "to_gateways"}, {"@MORE@", ""}})},
       {"@INSIDE@", inside},
       {"@SOCKS5@", flag(environment.socks5)},
       {"@SOCKS5_LISTENER@", socks5},
@@ -299,6 +341,7 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
       {"@NETWORK@", base::jsonString(environment.network)},
       {"@FILE@", base::jsonString(environment.local_file)},
       {"@VALIDITY@", durationOf(environment.certificate_validity)},
+      {"@IPV4_LOOKUPS@", flag(!environment.ipv6)},
       {"@TLS12@", flag(environment.allow_tls12)},
       {"@STREAM_WINDOW@", absl::StrCat(environment.stream_window_bytes)},
       {"@CONNECTION_WINDOW@", absl::StrCat(environment.connection_window_bytes)},

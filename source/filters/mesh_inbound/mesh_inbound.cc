@@ -67,6 +67,8 @@ public:
   void onClose(const CloseReason& reason) override;
 
 private:
+  Next decide(bool may_wait);
+  void onWaited();
   mesh::InboundResult ask(const mesh::TableReader& reader, const mesh::Workload& local);
   Next accept(const mesh::InboundUpstream& upstream);
   void describePeer(const mesh::TableReader& reader, const mesh::InboundResult& result);
@@ -76,6 +78,7 @@ private:
   Counter& accepted_;
   Counter& refused_;
   std::shared_ptr<ConnectionRecord> record_;
+  std::unique_ptr<mesh::LocalWorkloadWait> wait_; // Null: it does not.
 };
 
 Next MeshInbound::onOpen() {
@@ -85,6 +88,12 @@ Next MeshInbound::onOpen() {
     return refuse(kUnavailable, "no original destination");
   }
   record_->tunnelled = info.request != nullptr;
+  return decide(/*may_wait=*/true);
+}
+
+// By the table as it is now. Whoever waits is not read, for that would accept a tunnel, but may
+// leave.
+Next MeshInbound::decide(bool may_wait) {
   mesh::InboundResult result;
   {
     const mesh::TableReader reader(config_.node.table());
@@ -94,6 +103,15 @@ Next MeshInbound::onOpen() {
       describePeer(reader, result);
     }
   }
+  if (record_->destination_workload == nullptr && may_wait) {
+    wait_ = config_.node.awaitWorkload(connection().loop(), [this] { onWaited(); });
+    record_->error = config_.node.noWorkload(); // Should it end now.
+    connection().pauseReading();
+    connection().transport().watchPeer();
+    return Next::kStop;
+  }
+  wait_.reset();
+  record_->error.clear();
   if (record_->destination_workload == nullptr) {
     return refuse(kUnavailable, config_.node.noWorkload());
   }
@@ -101,6 +119,13 @@ Next MeshInbound::onOpen() {
     return refuse(static_cast<uint32_t>(refusal->status), std::move(refusal->error));
   }
   return accept(std::get<mesh::InboundUpstream>(result));
+}
+
+void MeshInbound::onWaited() {
+  if (decide(/*may_wait=*/false) == Next::kContinue) {
+    resume();
+    connection().resumeReading();
+  }
 }
 
 mesh::InboundResult MeshInbound::ask(const mesh::TableReader& reader, const mesh::Workload& local) {
@@ -124,6 +149,10 @@ void MeshInbound::describePeer(const mesh::TableReader& reader, const mesh::Inbo
     record_->source_workload = mesh::sourceWorkload(
         reader, config_.node.settings().network, mesh::Ip::of(record_->source),
         network == nullptr ? std::nullopt : std::optional<absl::string_view>(*network));
+    if (record_->source_workload == nullptr && config_.tell_baggage) {
+      record_->source_workload =
+          mesh::describedBy(mesh::Baggage::parse(mesh::baggageLines(info.request->headers)));
+    }
     record_->hbone_address = std::string(headerOf(*info.request, ":authority"));
     if (info.tls != nullptr) {
       record_->source_identity = mesh::firstIdentity(info.tls->peerUriSans());
@@ -173,6 +202,7 @@ Next MeshInbound::accept(const mesh::InboundUpstream& upstream) {
 }
 
 void MeshInbound::onClose(const CloseReason&) {
+  wait_.reset();
   if (record_ != nullptr && record_->known) {
     config_.node.traffic().onClosed(connection().info(), *record_);
   }

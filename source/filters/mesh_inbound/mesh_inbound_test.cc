@@ -24,11 +24,12 @@ protected:
     return *filter_;
   }
   // Makes it a tunnel to `authority`, which came in at 10.0.0.2:15008.
-  void ask(const std::string& authority) {
+  void ask(const std::string& authority, const net::RequestInfo::Fields& more = {}) {
     ConnectionInfo& info = filter().info();
     info.local = *net::Address::parseIpPort("10.0.0.2:15008");
     info.request = std::make_unique<net::RequestInfo>();
     info.request->headers = {{":method", "CONNECT"}, {":authority", authority}};
+    info.request->headers.insert(info.request->headers.end(), more.begin(), more.end());
     info.request->answer = answer_;
     filter().open();
   }
@@ -49,6 +50,22 @@ TEST_F(MeshInboundTest, ATunnelLeadsToTheApplication) {
   EXPECT_EQ(left(kOriginalDstAddress), "10.0.0.2:8080");
   EXPECT_EQ(answer_->accept_headers[0].first, "baggage");
   EXPECT_EQ(filter().count("accepted"), 1u);
+}
+
+TEST_F(MeshInboundTest, WhoComesThroughAGatewayIsWhoItSays) {
+  mesh_.add("cart", "10.0.0.2");
+  mesh_.add("gateway", "10.0.0.1");
+  ask("10.0.0.2:8080", {{"x-forwarded-network", "far"}, {"baggage", "service.name=web"}});
+  const auto* const record = mesh::ConnectionRecord::of(filter().info());
+  EXPECT_EQ(record->field("src.workload"), "web");
+  EXPECT_EQ(record->field("src.namespace"), std::nullopt);
+}
+
+TEST_F(MeshInboundTest, WhoIsKnownByItsAddressIsThat) {
+  mesh_.add("cart", "10.0.0.2");
+  mesh_.add("web", "10.0.0.1");
+  ask("10.0.0.2:8080", {{"baggage", "service.name=somebody"}});
+  EXPECT_EQ(mesh::ConnectionRecord::of(filter().info())->field("src.workload"), "web");
 }
 
 TEST_F(MeshInboundTest, ATunnelToAnotherPodIsABadRequest) {
@@ -100,15 +117,29 @@ TEST_F(MeshInboundTest, WithoutAClusterForThemProxyHeadersAreRefused) {
   EXPECT_EQ(answer_->refusal, 503u);
 }
 
+TEST_F(MeshInboundTest, ItsOwnWorkloadIsWaitedFor) {
+  mesh_.node.addLoop(filter().loop());
+  filter().fromPeer("early");
+  ask("10.0.0.2:8080");
+  filter().advance(std::chrono::seconds(4));
+  EXPECT_EQ(filter().toBehind(), "");
+  mesh_.add("cart", "10.0.0.2");
+  filter().advance({});
+  EXPECT_EQ(left(kOriginalDstAddress), "10.0.0.2:8080");
+  EXPECT_EQ(filter().toBehind(), "early");
+}
+
 TEST_F(MeshInboundTest, WithoutItsOwnWorkloadNobodyComesIn) {
   ask("10.0.0.2:8080");
+  EXPECT_FALSE(filter().isClosed());
+  filter().advance(mesh::LocalWorkloadWait::kTimeout);
   EXPECT_TRUE(filter().isClosed());
   EXPECT_EQ(answer_->refusal, 503u);
 }
 
 TEST(MeshInbound, WhoTakesSocks5IsNotReachedThere) {
   for (const bool socks5 : {false, true}) {
-    mesh::NodeForTest mesh("cart", socks5);
+    mesh::NodeForTest mesh("cart", nullptr, socks5);
     FilterFixture::setMesh(&mesh.node);
     mesh.add("cart", "10.0.0.2");
     FilterFixture filter("mesh_inbound", "");

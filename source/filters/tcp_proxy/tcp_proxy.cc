@@ -11,6 +11,7 @@
 #include "source/filter_api/well_known_state.h"
 #include "source/filters/tcp_proxy/config.h"
 #include "source/filters/tcp_proxy/tunneling.h"
+#include "source/net/tunnel_observer.h"
 #include "source/upstream/upstream.h"
 
 namespace culvert {
@@ -83,6 +84,7 @@ private:
   void connect();
   bool tunnels() const;
   void keepAnswer();
+  void tellObserver();
   void retry(ConnectFailure failure);
   void giveUp(CloseCode code) { connection().close(CloseReason::of(code), CloseMode::kNow); }
   void keepEarly(Buffer& data, bool end);
@@ -266,6 +268,19 @@ void TcpProxy::keepAnswer() {
   }
 }
 
+void TcpProxy::tellObserver() {
+  const auto* const observer =
+      config_.tunneling == nullptr || info_->filter_state == nullptr
+          ? nullptr
+          : info_->filter_state->find<net::TunnelObserver>(net::TunnelObserver::kKey);
+  if (observer == nullptr) {
+    return;
+  }
+  if (const std::unique_ptr<upstream::HttpFields> fields = upstream_->tunnelAnswer()) {
+    observer->onTunnelOpened(*fields, info_->upstream->tls.get());
+  }
+}
+
 void TcpProxy::onUpstreamFailed(ConnectFailure failure) {
   net::UpstreamInfo& info = *info_->upstream;
   connecting_ = false;
@@ -307,6 +322,7 @@ void TcpProxy::onUpstreamConnected() {
   info.connect_end = connection().loop().now();
   info.tls = transport.io().tlsInfo();
   keepAnswer();
+  tellObserver();
   if (const net::Address* const reached = transport.io().reached()) {
     info.reached = std::make_unique<const net::Address>(*reached);
   }

@@ -64,6 +64,9 @@ std::optional<std::string> ConnectionRecord::field(absl::string_view name) const
   if (name == "forwarded") {
     return forwardedValue(source, service == nullptr ? "" : service->hostname.view());
   }
+  if (name == "forwarded_network") {
+    return crossing == nullptr ? std::nullopt : textOf(crossing->network);
+  }
   if (name == "traceparent") {
     return textOf(trace);
   }

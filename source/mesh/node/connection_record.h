@@ -11,18 +11,30 @@
 #include "source/mesh/workload.h"
 #include "source/net/address.h"
 #include "source/net/connection_info.h"
+#include "source/net/expected_peer.h"
 
 namespace culvert::mesh {
 
 // What the mesh's filters found out about a connection, for one another and for the access log: in
 // the filter state under kKey. Names of fields: those of the access log ("src.workload"), and what
-// is sent along with a CONNECT ("authority", "baggage", "forwarded", "traceparent").
+// is sent along with a CONNECT ("authority", "baggage", "forwarded", "traceparent",
+// "forwarded_network").
 // Threads: the connection's worker. Lifetime: the connection's record's.
 class ConnectionRecord final : public net::FilterState::Object {
 public:
   static constexpr absl::string_view kKey = "culvert.mesh";
 
   enum class Direction : uint8_t { kOutbound, kInbound };
+
+  // The way to another network: a tunnel to its gateway, and in that one a tunnel to the workload.
+  // The connection that carries the inner one has this record, too.
+  struct Crossing {
+    std::shared_ptr<net::ExpectedPeer> gateway; // Who is at `destination`.
+    std::string network;                        // Where the connection comes from.
+    bool opened = false;                        // It has been counted as such.
+    // Why the gateway could not be reached; "": not in time. Nothing: it could, or may yet.
+    std::optional<std::string> failure;
+  };
 
   explicit ConnectionRecord(Direction where) : direction(where) {}
 
@@ -47,6 +59,7 @@ public:
   std::optional<Identity> source_identity;      // Proved by a certificate.
   std::optional<Identity> destination_identity; // The same.
   std::string trace;                            // The header "traceparent".
+  std::unique_ptr<Crossing> crossing;           // Null: it stays in its network.
   // What went wrong before there was an upstream connection, or since; "": nothing.
   mutable std::string error;
   mutable bool denied = false; // By a policy.

@@ -12,25 +12,52 @@ namespace culvert::mesh {
 struct Node::OfLoop {
   explicit OfLoop(event::Loop&) {}
   std::optional<InboundConnections> inbound; // Nothing before the first.
+  base::IntrusiveList<LocalWorkloadWait> waiting;
 };
 
-Node::Node(NodeSettings settings, std::unique_ptr<Certificates> certificates)
+Node::Node(NodeSettings settings, std::unique_ptr<Certificates> certificates,
+           std::unique_ptr<NameLookups> names)
     : settings_(std::move(settings)), table_(settings_.node_name),
-      certificates_(std::move(certificates)),
+      certificates_(std::move(certificates)), names_(std::move(names)),
       watch_(table_.watch([this](const Touched& touched) { onUpdate(touched); })) {}
 
 Node::~Node() = default;
 
 void Node::addLoop(event::Loop& loop) {
-  loop_watches_.push_back(
-      std::make_unique<LoopWatch>(table_, loop, [this, &loop](const Touched& touched) {
-        if (touched.policies || touched.workloads) {
-          const size_t ended = inbound(loop).recheck();
-          if (ended > 0) {
-            LOG(info, rbac, "%d connection(s) closed, no longer allowed after an update", ended);
-          }
-        }
-      }));
+  loop_watches_.push_back(std::make_unique<LoopWatch>(
+      table_, loop, [this, &loop](const Touched& touched) { onUpdate(loop, touched); }));
+}
+
+void Node::removeLoops() {
+  loop_watches_.clear();
+  names_->stop();
+}
+
+void Node::onUpdate(event::Loop& loop, const Touched& touched) {
+  if (touched.policies || touched.workloads) {
+    const size_t ended = inbound(loop).recheck();
+    if (ended > 0) {
+      LOG(info, rbac, "%d connection(s) closed, no longer allowed after an update", ended);
+    }
+  }
+  if (!touched.workloads) {
+    return;
+  }
+  base::IntrusiveList<LocalWorkloadWait>& waiting = loop.local<OfLoop>().waiting;
+  base::IntrusiveList<LocalWorkloadWait> told; // One that goes on may end others.
+  told.splice(waiting);
+  while (LocalWorkloadWait* const wait = told.popFront()) {
+    waiting.pushBack(*wait);
+    wait->onUpdate();
+  }
+}
+
+std::unique_ptr<LocalWorkloadWait> Node::awaitWorkload(event::Loop& loop,
+                                                       std::function<void()> done) const {
+  auto wait =
+      std::make_unique<LocalWorkloadWait>(table_, loop, settings_.workload, std::move(done));
+  loop.local<OfLoop>().waiting.pushBack(*wait);
+  return wait;
 }
 
 InboundConnections& Node::inbound(event::Loop& loop) const {

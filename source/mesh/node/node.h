@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "source/mesh/certificates/certificates.h"
 #include "source/mesh/inbound.h"
 #include "source/mesh/inbound_connections.h"
+#include "source/mesh/node/name_lookups.h"
 #include "source/mesh/node/traffic.h"
 #include "source/mesh/table.h"
 #include "source/mesh/table_reader.h"
@@ -33,7 +35,8 @@ struct NodeSettings {
 // Threads: main, but for those that say so. Lifetime: the server's.
 class Node {
 public:
-  Node(NodeSettings settings, std::unique_ptr<Certificates> certificates);
+  Node(NodeSettings settings, std::unique_ptr<Certificates> certificates,
+       std::unique_ptr<NameLookups> names);
   ~Node();
 
   const NodeSettings& settings() const { return settings_; } // Any thread.
@@ -44,15 +47,21 @@ public:
 
   // Of a loop that has connections: before it runs; and of all of them, when they run no more.
   void addLoop(event::Loop& loop);
-  void removeLoops() { loop_watches_.clear(); }
+  void removeLoops();
 
   // The workload that this node works for; null: it is not in the table, as `noWorkload` says. Any
   // thread.
   WorkloadRef localWorkload(const TableReader& reader) const;
   WorkloadRef localWorkload() const { return localWorkload(TableReader(table_)); }
   std::string noWorkload() const;
+  // For a connection of `loop` that has just looked in vain: `done` when it is there, or not in
+  // time. Not called once what this returns is gone. Threads: the loop's.
+  std::unique_ptr<LocalWorkloadWait> awaitWorkload(event::Loop& loop,
+                                                   std::function<void()> done) const;
   // Its identity as a URI; "": the same. Any thread.
   std::string localIdentity() const;
+  // Of workloads without addresses.
+  NameLookups& names() const { return *names_; }
   // What a loop lets in. Threads: the loop's.
   InboundConnections& inbound(event::Loop& loop) const;
 
@@ -60,11 +69,13 @@ private:
   struct OfLoop;
 
   void onUpdate(const Touched& touched);
+  void onUpdate(event::Loop& loop, const Touched& touched);
 
   const NodeSettings settings_;
   WorkloadTable table_;
   mutable Traffic traffic_;
   const std::unique_ptr<Certificates> certificates_;
+  const std::unique_ptr<NameLookups> names_;
   std::unique_ptr<WorkloadTable::Watch> watch_;
   std::vector<std::unique_ptr<LoopWatch>> loop_watches_;
   mutable base::Mutex mutex_;

@@ -51,6 +51,14 @@ bool lost(const net::ConnectionInfo& info, bool inbound) {
 
 } // namespace
 
+std::optional<std::string> connectFailureOf(const net::ConnectionInfo& info) {
+  const uint32_t flags = info.response_flags | info.close_reason.responseFlags();
+  if ((flags & kFailures) == 0) {
+    return std::nullopt;
+  }
+  return info.upstream == nullptr ? "" : info.upstream->failure_reason;
+}
+
 Outcome Outcome::of(const net::ConnectionInfo& info, const ConnectionRecord& record) {
   if (!record.error.empty()) {
     return {record.error, record.denied ? "DENY" : "CONNECT"};
@@ -61,12 +69,12 @@ Outcome Outcome::of(const net::ConnectionInfo& info, const ConnectionRecord& rec
                     : "send: destination disconnected before all data was written",
             "CONNECT"};
   }
-  const uint32_t flags = info.response_flags | info.close_reason.responseFlags();
-  if ((flags & kFailures) == 0) {
+  const std::optional<std::string> failure = connectFailureOf(info);
+  if (!failure.has_value()) {
     return {};
   }
-  return connectFailure(
-      info.upstream == nullptr ? absl::string_view() : info.upstream->failure_reason, record);
+  const bool of_gateway = record.crossing != nullptr && record.crossing->failure.has_value();
+  return connectFailure(of_gateway ? *record.crossing->failure : *failure, record);
 }
 
 } // namespace culvert::mesh

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -8,6 +9,10 @@
 #include "source/net/connection_info.h"
 
 namespace culvert::mesh {
+
+// Why its upstream connection came to nothing; "": time was up. Nothing: it did not.
+// Threads: any.
+std::optional<std::string> connectFailureOf(const net::ConnectionInfo& info);
 
 // How a connection went, as logs and metrics of a mesh say it.
 // Threads: any.

@@ -18,6 +18,7 @@ using Direction = ConnectionRecord::Direction;
 absl::string_view reporterOf(Direction direction) {
   return direction == Direction::kOutbound ? "source" : "destination";
 }
+constexpr size_t kSeriesMax = 64 * 1024;
 
 // Grows a list of labels.
 class Labels {
@@ -60,21 +61,28 @@ std::string principalOf(const std::optional<Identity>& identity) {
   return identity.has_value() ? identity->toString() : "";
 }
 
+void addSource(const ConnectionRecord& record, Labels& labels) {
+  const Workload* const source = record.source_workload.get();
+  labels.addEnd("source", source);
+  labels.add("source_principal", principalOf(record.source_identity));
+  labels.addEndsRest("source", source);
+}
+
 std::string labelsOf(const ConnectionRecord& record, absl::string_view flag) {
   const Workload* const source = record.source_workload.get();
   const Workload* const destination = record.destination_workload.get();
   const Service* const service = record.service.get();
   Labels labels;
   labels.add("reporter", reporterOf(record.direction));
-  labels.addEnd("source", source);
-  labels.add("source_principal", principalOf(record.source_identity));
-  labels.addEndsRest("source", source);
+  addSource(record, labels);
   labels.add("destination_service", service == nullptr ? "" : service->hostname.view());
   labels.add("destination_service_namespace", service == nullptr ? "" : service->ns.view());
   labels.add("destination_service_name", service == nullptr ? "" : service->name.view());
   labels.addEnd("destination", destination);
   labels.add("destination_principal",
-             destination == nullptr ? "" : destination->identity().toString());
+             record.destination_identity.has_value() || destination == nullptr
+                 ? principalOf(record.destination_identity)
+                 : destination->identity().toString());
   labels.addEndsRest("destination", destination);
   labels.add("request_protocol", "tcp");
   labels.add("response_flags", flag);
@@ -95,7 +103,13 @@ void Traffic::countSockets(ConnectionRecord::Direction direction, const stats::G
 void Traffic::onOpened(const ConnectionRecord& record) {
   const std::string labels = labelsOf(record, "-");
   base::MutexLock lock(mutex_);
-  series_[labels].opened++;
+  seriesOf(labels).opened++;
+}
+
+// Names come from peers, too: what finds no room counts without labels.
+Traffic::Series& Traffic::seriesOf(const std::string& labels) {
+  const auto it = series_.find(labels);
+  return it != series_.end() ? it->second : series_[series_.size() < kSeriesMax ? labels : ""];
 }
 
 void Traffic::onClosed(const net::ConnectionInfo& info, const ConnectionRecord& record) {
@@ -103,10 +117,10 @@ void Traffic::onClosed(const net::ConnectionInfo& info, const ConnectionRecord& 
   const std::string labels = labelsOf(record, flag);
   const std::string of_bytes = flag == "-" ? labels : labelsOf(record, "-");
   base::MutexLock lock(mutex_);
-  Series& end = series_[labels];
+  Series& end = seriesOf(labels);
   end.closed++;
   end.failed += flag == "-" ? 0 : 1;
-  Series& bytes = series_[of_bytes];
+  Series& bytes = seriesOf(of_bytes);
   bytes.received_bytes += info.bytes_received;
   bytes.sent_bytes += info.bytes_sent;
 }
@@ -127,11 +141,21 @@ void Traffic::appendSockets(std::string& page) const {
   }
 }
 
+void Traffic::onLookup(const ConnectionRecord& record, absl::string_view hostname) {
+  Labels labels;
+  addSource(record, labels);
+  labels.add("hostname", hostname);
+  base::MutexLock lock(mutex_);
+  lookups_[labels.take()]++;
+}
+
 std::string Traffic::render() const {
   std::map<std::string, Series> series;
+  std::map<std::string, uint64_t> lookups;
   {
     base::MutexLock lock(mutex_);
     series.insert(series_.begin(), series_.end());
+    lookups.insert(lookups_.begin(), lookups_.end());
   }
   std::string page;
   // Series of a flag have no bytes and were not opened; those of none did not fail.
@@ -152,6 +176,14 @@ std::string Traffic::render() const {
   family("received_bytes", "Bytes from who connected", &Series::received_bytes, true);
   family("sent_bytes", "Bytes to who connected", &Series::sent_bytes, true);
   appendSockets(page);
+  if (!lookups.empty()) {
+    absl::StrAppend(&page,
+                    "# HELP istio_on_demand_dns_total Names of workloads that were looked up "
+                    "(unstable).\n# TYPE istio_on_demand_dns_total counter\n");
+  }
+  for (const auto& [labels, count] : lookups) {
+    absl::StrAppend(&page, "istio_on_demand_dns_total{", labels, "} ", count, "\n");
+  }
   return page;
 }
 

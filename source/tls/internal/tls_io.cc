@@ -254,8 +254,10 @@ void TlsIo::onReady(uint32_t readiness) {
 IoResult TlsIo::open() {
   if (state_ == State::kConnecting) {
     const IoResult result = inner_->open();
+    if (result.status == IoStatus::kReset) {
+      failure_ = inner_->failureReason(); // For whoever asks when it is closed.
+    }
     if (result.status != IoStatus::kOk) {
-      failure_ = inner_->failureReason(); // It is asked for after the end, too.
       return result;
     }
     state_ = State::kHandshake;

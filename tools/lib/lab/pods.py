@@ -85,6 +85,47 @@ try:
 except OSError as error:
     print("RST" if isinstance(error, ConnectionResetError) else type(error).__name__, flush=True)
 """
+# Sends much, half-closes, and compares what the echo sent back behind its greeting.
+_BULK = """
+import hashlib, random, socket, sys, threading
+peer = socket.create_connection((sys.argv[1], int(sys.argv[2])), 60)
+data = random.Random(1).randbytes(int(sys.argv[3]))
+def send():
+    peer.sendall(data)
+    peer.shutdown(socket.SHUT_WR)
+threading.Thread(target=send, daemon=True).start()
+file, digest, size, how = peer.makefile("rb"), hashlib.sha256(), 0, "FIN"
+try:
+    file.readline()
+    while got := file.read(65536):
+        digest.update(got)
+        size += len(got)
+except OSError as error:
+    how = type(error).__name__
+same = digest.digest() == hashlib.sha256(data).digest()
+print(how, size, "same" if same else "different")
+"""
+# A name server: answers for names that have an address ("name=address"); there are no others.
+_NAMES = """
+import socket, struct, sys
+names = dict(pair.split("=") for pair in sys.argv[1:])
+listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+listener.bind(("127.0.0.1", 53))
+print("listening", flush=True)
+while True:
+    question, peer = listener.recvfrom(4096)
+    labels, at = [], 12
+    while question[at]:
+        labels.append(question[at + 1:at + 1 + question[at]].decode())
+        at += 1 + question[at]
+    address = names.get(".".join(labels).lower())
+    found = address is not None and question[at + 1:at + 3] == bytes([0, 1])
+    answer = question[:2] + struct.pack(">HHHHH", 0x8180 if address else 0x8183, 1, found, 0, 0)
+    answer += question[12:at + 5]
+    if found:
+        answer += struct.pack(">HHHIH", 0xc00c, 1, 1, 30, 4) + socket.inet_aton(address)
+    listener.sendto(answer, peer)
+"""
 # Writes every packet of an interface into a file.
 _CAPTURE = """
 import socket, sys
@@ -181,6 +222,21 @@ class Pod:
             self.command("curl", "-gsS", "--max-time", str(within_s), *arguments),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=within_s * 3)
         return done.returncode, done.stdout
+    def transfer(self, host, port, size):
+        """How `size` bytes came back from an echo: "FIN <size> same"."""
+        done = subprocess.run(
+            self.command(sys.executable, "-c", _BULK, host, str(port), str(size)),
+            stdout=subprocess.PIPE, timeout=90, text=True)
+        return done.stdout.strip()
+
+    def know_names(self, **addresses):
+        """A name server in the pod, for what is started there from now on: NAME.example."""
+        folder = os.path.join("/etc/netns", self.space)
+        os.makedirs(folder)
+        with open(os.path.join(folder, "resolv.conf"), "w", encoding="utf-8") as file:
+            file.write("nameserver 127.0.0.1\n")
+        return self._start_listening(
+            _NAMES, *("%s.example=%s" % pair for pair in addresses.items()))
 
     def hold(self, host, port):
         """A connection that has heard its peer, and stays; its end is for ended()."""
@@ -191,11 +247,11 @@ class Pod:
         """How the peer ended it: FIN or RST."""
         return holder.stdout.readline().decode().strip()
 
-    def start_node(self, flags=None, **variables):
+    def start_node(self, flags=None, capture=True, **variables):
         """The mesh node of this pod, by `culvert node` or by flags; ready when this returns."""
-        for rule in [] if self.captured else _RULES.strip().splitlines():
+        for rule in _RULES.strip().splitlines() if capture and not self.captured else ():
             self.run(*rule.split())
-        self.captured = True
+        self.captured = self.captured or capture
         environment = {
             "PATH": os.environ["PATH"], "TMPDIR": self.pods.folder, "PROXY_MODE": "dedicated",
             "FAKE_CA": "true", "PROXY_WORKLOAD_INFO": "shop/%s/%s" % (self.name, self.name),
@@ -245,7 +301,8 @@ class Pod:
     def log(self, *wanted):
         """The lines of the node's access log that hold all of `wanted`."""
         with open(self.out_path, encoding="utf-8") as file:
-            return [line for line in file if all(text in line for text in wanted)]
+            return [line for line in file.read().splitlines()
+                    if all(text in line for text in wanted)]
 
     def wait_log(self, *wanted, count=1, within_s=10):
         """The first such line, as soon as there are `count` of them."""
@@ -322,6 +379,12 @@ class Pods:
                 "workloadIps": [self.pods[name].ip], "workloadName": name, "workloadType": "pod",
                 "canonicalName": name, "clusterId": "c1", "services": {}, **more}
 
+    @staticmethod
+    def service(hostname, vip, **more):
+        """A service of the namespace shop: its port 80 is its endpoints' 8080."""
+        return {"name": hostname.split(".")[0], "namespace": "shop", "hostname": hostname,
+                "vips": [vip], "ports": {"80": 8080}, **more}
+
     def table(self, workloads, policies=(), services=()):
         """Writes the table that the nodes read."""
         path = self.table_path + ".new"
@@ -335,3 +398,4 @@ class Pods:
             pod.close()
         for space in [pod.space for pod in self.pods.values()] + [self._bridge]:
             subprocess.run(["ip", "netns", "del", space], check=False)
+            shutil.rmtree(os.path.join("/etc/netns", space), ignore_errors=True)
