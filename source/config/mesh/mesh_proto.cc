@@ -9,6 +9,7 @@
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "source/base/proto.h"
 #include "source/config/mesh/mesh_log.h"
+#include "source/config/mesh/crl_file.h"
 #include "source/config/mesh/mesh_tls.h"
 #include "source/config/validate.h"
 #include "source/mesh/certificates/lab_source.h"
@@ -53,10 +54,14 @@ public:
     }
     culvert::mesh::TlsRules rules;
     rules.allow_tls12 = proto_.certificates().allow_tls12();
+    if (!proto_.certificates().crl_file().empty()) {
+      rules.revocations = std::make_shared<culvert::tls::Revocations>(contexts.main());
+    }
     auto loaded = std::make_unique<LoadedNode>(
         contexts.main(), std::move(settings),
         std::make_unique<Certificates>(contexts, std::move(source), rules, scope));
     loadTable(*loaded);
+    loadRevocations(rules.revocations, *loaded);
     return loaded;
   }
 
@@ -102,6 +107,19 @@ private:
       return;
     }
     loaded.source = *std::move(source);
+  }
+
+  void loadRevocations(const std::shared_ptr<culvert::tls::Revocations>& revocations,
+                       LoadedNode& loaded) {
+    if (revocations == nullptr) {
+      return;
+    }
+    auto file = followCrlFile(proto_.certificates().crl_file(), revocations, loaded.watcher);
+    if (!file.ok()) {
+      fail("certificates.crl_file", file.status());
+      return;
+    }
+    loaded.crl_file = *std::move(file);
   }
 
   const Mesh& proto_;

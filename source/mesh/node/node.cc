@@ -31,6 +31,28 @@ void Node::addLoop(event::Loop& loop) {
           }
         }
       }));
+  if (tls::Revocations* const revocations = certificates_->revocations()) {
+    revocations->addLoop(loop);
+  }
+}
+
+void Node::removeLoops() {
+  loop_watches_.clear();
+  if (tls::Revocations* const revocations = certificates_->revocations()) {
+    revocations->removeLoops();
+  }
+}
+
+std::string Node::metrics() const {
+  std::string page = traffic_.render();
+  if (const tls::Revocations* const revocations = certificates_->revocations()) {
+    constexpr char kName[] = "istio_crl_policy_rejections_total";
+    absl::StrAppend(
+        &page, "# HELP ", kName, " Peers refused and connections ended as revoked.\n# TYPE ", kName,
+        " counter\n", kName, "{reporter=\"source\"} ", revocations->rejections(false), "\n", kName,
+        "{reporter=\"destination\"} ", revocations->rejections(true), "\n");
+  }
+  return page;
 }
 
 InboundConnections& Node::inbound(event::Loop& loop) const {

@@ -42,7 +42,7 @@ public:
 
   // Of a loop that has connections: before it runs; and of all of them, when they run no more.
   void addLoop(event::Loop& loop);
-  void removeLoops() { loop_watches_.clear(); }
+  void removeLoops();
 
   // The workload that this node works for; null: it is not in the table, as `noWorkload` says. Any
   // thread.
@@ -51,6 +51,8 @@ public:
   std::string noWorkload() const;
   // Its identity as a URI; "": the same. Any thread.
   std::string localIdentity() const;
+  // The node's own families of metrics, in Prometheus's text format. Any thread.
+  std::string metrics() const;
   // What a loop lets in. Threads: the loop's.
   InboundConnections& inbound(event::Loop& loop) const;
 
