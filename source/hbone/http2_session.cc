@@ -168,6 +168,14 @@ void Http2Session::sayGoodbye() {
   schedule();
 }
 
+void Http2Session::sayGoodbyeAtOnce() {
+  sayGoodbye();
+  if (!broken_) {
+    collect();
+  }
+  flush();
+}
+
 // DATA frames are made here and now, of bytes that are only borrowed.
 net::IoResult Http2Session::write(Http2StreamIo& stream, absl::Span<const iovec> pieces) {
   if (sink_blocked_) {

@@ -81,6 +81,8 @@ public:
   // it); then that it does: later streams are not answered, the ones there are go on to their end.
   void announceGoodbye();
   void sayGoodbye();
+  // The same, to be closed right after: what there is to say is in the sink when this returns.
+  void sayGoodbyeAtOnce();
 
   // Streams of which either end has something to say yet.
   uint32_t streams() const { return streams_count_; }

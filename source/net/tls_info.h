@@ -53,6 +53,8 @@ public:
   virtual const CertificateFacts* local() const = 0;
   // Whether the peer's certificate passed everything that was asked of it.
   virtual bool peerCertificateValidated() const = 0;
+  // Whether the connection ended because the peer's certificate was revoked since.
+  virtual bool peerRevoked() const { return false; }
 
   bool peerCertificatePresented() const { return peer() != nullptr; }
   std::vector<std::string> peerUriSans() const { return peer() ? peer()->uri_sans : none(); }

@@ -399,19 +399,18 @@ void Server::run() {
 void Server::buildMeshPages(Problems& problems) {
   const mesh::NodeSettings& settings = mesh_->node.settings();
   mesh_pages_ = std::make_unique<MeshPages>(
-      main_, MeshPages::Sources{[this] {
-                                  return std::string(mesh_->node.localWorkload() == nullptr
-                                                         ? "state manager"
-                                                     : state_ != State::kLive ? "proxy"
-                                                                              : "");
-                                },
-                                [this] {
-                                  refreshStats();
-                                  stats::Query query;
-                                  query.format = stats::Format::kPrometheus;
-                                  return absl::StrCat(mesh_->node.traffic().render(),
-                                                      stats::render(*store_, query));
-                                }});
+      main_, MeshPages::Sources{
+                 [this] {
+                   return std::string(mesh_->node.localWorkload() == nullptr ? "state manager"
+                                      : state_ != State::kLive               ? "proxy"
+                                                                             : "");
+                 },
+                 [this] {
+                   refreshStats();
+                   stats::Query query;
+                   query.format = stats::Format::kPrometheus;
+                   return absl::StrCat(mesh_->node.metrics(), stats::render(*store_, query));
+                 }});
   absl::Status status;
   if (settings.readiness_address.isIp()) {
     status = mesh_pages_->serveReadiness(settings.readiness_address);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "source/tls/san_matcher.h"
 
 namespace culvert::tls {
+
+class Revocations;
 
 // TLS as configured: plain values, already read from their files. `path` is where each stands in
 // the message it came from, and begins the errors about it.
@@ -46,6 +49,7 @@ using Sha256 = std::array<uint8_t, 32>;
 struct ValidationConfig {
   std::optional<Source> trusted_ca;
   std::optional<Source> crl;
+  std::shared_ptr<Revocations> revocations; // Lists that change meanwhile; null: none.
   bool system_roots = false;
   std::vector<SanMatcher> sans; // Any of them will do.
   std::vector<Sha256> certificate_hashes;

@@ -260,6 +260,8 @@ void Context::keepSession(ssl_st* ssl, ssl_session_st* session) const {
 
 bool Context::verifiesPeers() const { return verifier_->asksForCertificate(); }
 
+Revocations* Context::revocations() const { return verifier_->revocations(); }
+
 void Context::countHandshake(ssl_st* ssl) const {
   stats_->handshake.add();
   if (SSL_session_reused(ssl) == 1) {

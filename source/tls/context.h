@@ -20,6 +20,8 @@ struct ssl_st;
 
 namespace culvert::tls {
 
+class Revocations;
+
 namespace internal {
 class Verifier;
 struct Credential;
@@ -60,6 +62,7 @@ public:
 
   // Of its connections.
   bool verifiesPeers() const;
+  Revocations* revocations() const; // Null: it heeds none.
   void countHandshake(ssl_st* ssl) const;
   void countFailure(bool verification, bool no_certificate) const;
 

@@ -4,12 +4,14 @@
 import json
 import os
 import re
+import socket
+import ssl
 import stat
 import unittest
 
 import corpus_case
 from corpus_case import A, CorpusCase
-from lab import authority, binaries, proxy
+from lab import authority, binaries, proxy, revocations
 from lab.wait import until
 
 CART = "spiffe://cluster.local/ns/shop/sa/cart"
@@ -116,6 +118,154 @@ class HbonePair(CorpusCase):
         self.serve_with()
         self.assertEqual(stat.S_IMODE(os.stat(self.tmp("ca.pem")).st_mode), 0o600)
         self.wait_error_text("for labs only")
+
+
+@unittest.skipIf(corpus_case.IS_ENVOY, "Envoy has no such filters")
+class Revocations(CorpusCase):
+    """Certificates that were revoked: lists in a file, read while the proxy runs."""
+
+    PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+    GOODBYE = b"\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\0"  # GOAWAY(0, NO_ERROR)
+
+    def serve_with_list(self, flags=()):
+        self.backend("A", A)
+        ca = "{lab_authority: {file: /tmp/ca.pem}"
+        self.serve("mesh/hbone_pair.yaml", self.edited(
+            (ca, ca + ", crl_file: /tmp/crl.pem"), ("127.0.0.1:11001", self.at(A))), flags)
+        self.loads = 0
+
+    def put(self, text, name="crl.pem"):
+        revocations.replace(self.tmp(name), text)
+        self.loaded()
+
+    def loaded(self):
+        self.loads += 1
+        until(lambda: len(re.findall(r"list\(s\) of revoked", self.proxy.stderr())) == self.loads,
+              10, "the list that was put there")
+
+    def crl(self, *uris, version=2):
+        page = json.loads(self.proxy.text("/certs"))
+        return revocations.Authority(self.tmp("ca.pem")).crl(
+            [revocations.serial_of(page, uri) for uri in uris], version)
+
+    def refused(self, stat_name="mesh.inbound.ssl.fail_verify_error"):
+        self.assertEqual(self.connect().end().data, b"")
+        self.proxy.wait_stats({stat_name: 1})
+
+    def test_a_revoked_client_is_refused(self):
+        self.serve_with_list()
+        self.wait_error_text("crl.pem: cannot be read; nobody is revoked until it can")
+        self.say_hi()
+        self.put(self.crl(WEB))
+        self.assertEqual(self.connect().end().data, b"")
+
+    def test_a_list_of_version_1_counts(self):
+        self.serve_with_list()
+        self.put(self.crl(WEB, version=1))
+        self.refused()
+
+    def test_a_revoked_server_is_refused(self):
+        self.serve_with_list()
+        self.put(self.crl(CART))
+        self.refused("mesh.outbound.ssl.fail_verify_error")
+        self.assertIn("certificate_revoked", self.log()["failure"])
+
+    def test_others_are_served(self):
+        self.serve_with_list()
+        self.put(revocations.Authority(self.tmp("ca.pem")).crl(["01"]))
+        self.say_hi()
+
+    def ends_live_tunnels(self, revoked):
+        self.serve_with_list(("--concurrency", "2"))
+        connections = [self.connect() for _ in range(4)]
+        for connection in connections:
+            connection.read_until(b"A\n")
+        self.put(self.crl(revoked))
+        for connection in connections:
+            self.assertIn(connection.end().how, ("FIN", "RST"))
+        self.assertEqual(self.connect().end().data, b"")
+
+    def test_live_tunnels_of_a_revoked_client_end(self):
+        self.ends_live_tunnels(WEB)
+
+    def test_live_tunnels_to_a_revoked_server_end(self):
+        self.ends_live_tunnels(CART)
+
+    def test_a_broken_list_changes_nothing(self):
+        self.serve_with_list()
+        self.put(self.crl(WEB))
+        revocations.replace(self.tmp("crl.pem"), "-----BEGIN X509 CRL-----\n")
+        self.wait_error_text("crl.pem: list 1 cannot be read: .*; what was revoked before still is")
+        self.refused()
+
+    def test_a_broken_list_ends_the_start(self):
+        revocations.replace(self.tmp("crl.pem"), "garbage")
+        with self.assertRaises(proxy.Refused) as caught:
+            self.serve_with_list()
+        self.assertRegex(caught.exception.stderr,
+                         r"certificates\.crl_file.*: /\S+/crl.pem: list 1 cannot be read: ")
+
+    def test_a_volume_is_swapped(self):
+        for name in ("..1", "..2"):
+            os.mkdir(self.tmp(name))
+        revocations.replace(self.tmp("..1/crl.pem"), "")
+        os.symlink("..1", self.tmp("..data"))
+        os.symlink("..data/crl.pem", self.tmp("crl.pem"))
+        self.serve_with_list()
+        self.loaded()
+        self.say_hi()
+        revocations.replace(self.tmp("..2/crl.pem"), self.crl(WEB))
+        os.symlink("..2", self.tmp("..new"))
+        os.rename(self.tmp("..new"), self.tmp("..data"))
+        self.loaded()
+        self.assertEqual(self.connect().end().data, b"")
+
+    def issue_below(self):
+        """A client's certificate by an authority below the lab's, as client.pem."""
+        files = {"between.ext": "basicConstraints=critical,CA:TRUE\n",
+                 "client.ext": "subjectAltName=critical,URI:%s\n" % WEB}
+        for name, text in files.items():
+            with open(self.tmp(name), "w", encoding="utf-8") as file:
+                file.write(text)
+        new_key = "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out %s.key"
+        for command in (
+                new_key % "between", "req -new -key between.key -subj /O=between -out between.csr",
+                "x509 -req -in between.csr -CA ca.pem -CAkey ca.pem -set_serial 77 -days 1"
+                " -extfile between.ext -out between.crt",
+                new_key % "client", "req -new -key client.key -subj / -out client.csr",
+                "x509 -req -in client.csr -CA between.crt -CAkey between.key -set_serial 78 -days 1"
+                " -extfile client.ext -out client.crt"):
+            subprocess.run(["openssl", *command.split()], check=True, cwd=self.folder,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(self.tmp("client.pem"), "wb") as out:
+            for name in ("client.crt", "between.crt", "client.key"):
+                with open(self.tmp(name), "rb") as file:
+                    out.write(file.read())
+
+    def client_below(self):
+        """A connection of that client, as far as it knows."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.set_alpn_protocols(["h2"])
+        context.load_cert_chain(self.tmp("client.pem"))
+        plain = socket.create_connection(self.here(10008), 20)
+        tls = context.wrap_socket(plain)
+        self.addCleanup(tls.close)
+        return tls
+
+    def test_a_revoked_authority_takes_its_clients_with_it(self):
+        self.serve_with_list()
+        self.issue_below()
+        live = self.client_below()
+        live.sendall(self.PREFACE)
+        said = live.recv(65536)
+        self.put(revocations.Authority(self.tmp("ca.pem")).crl(["4D"]))
+        while data := live.recv(65536):
+            said += data
+        self.assertTrue(said.endswith(self.GOODBYE), said)
+        with self.assertRaisesRegex(ssl.SSLError, "certificate revoked"):
+            self.client_below().recv(65536)
 
 
 @unittest.skipIf(corpus_case.IS_ENVOY, "Envoy has no such filters")

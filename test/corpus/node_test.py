@@ -12,7 +12,7 @@ import threading
 import unittest
 
 import corpus_case
-from lab import pods
+from lab import pods, revocations
 from lab.wait import until
 
 PORT = 8080
@@ -198,6 +198,33 @@ class Nodes(corpus_case.CorpusCase):
         lines = [line for line in self.web.get(15020, "/metrics").splitlines()
                  if all(text in line for text in wanted)]
         self.assertEqual([line.rsplit(" ", 1)[1] for line in lines], ["5"])
+
+    def revoke(self, pod, path):
+        page = json.loads(pod.get(15000, "/certs"))
+        uri = "spiffe://cluster.local/ns/shop/sa/" + pod.name
+        authority = revocations.Authority("/tmp/culvert-lab-ca-%d.pem" % os.geteuid())
+        revocations.replace(path, authority.crl([revocations.serial_of(page, uri)]))
+
+    def cut_off(self, revoked, witness, direction, reporter):
+        path = self.tmp("crl.pem")
+        self.start_nodes(CRL_PATH=path)
+        held = self.web.hold(self.cart.ip, PORT)
+        self.revoke(revoked, path)
+        self.assertIn(self.web.ended(held), ("FIN", "RST"))
+        witness.wait_log('direction="%s"' % direction, "connection complete",
+                         'error="connection closed: peer certificate revoked by CRL"')
+        self.assertEqual(self.web.ask(self.cart.ip, PORT)[1], "")
+        metrics = witness.get(15020, "/metrics")
+        self.assertIn('istio_crl_policy_rejections_total{reporter="%s"} 2\n' % reporter, metrics)
+        self.assertRegex(metrics, 'istio_tcp_connections_failed_total{.*"CERT_REVOKED".*} 1\n')
+
+    def test_a_revoked_client_is_cut_off(self):
+        self.cut_off(self.web, self.cart, "inbound", "destination")
+        self.cart.wait_log("connection failed", "tls handshake error", "certificate revoked")
+
+    def test_a_revoked_server_is_cut_off(self):
+        self.cut_off(self.cart, self.web, "outbound", "source")
+        self.web.wait_log('direction="outbound"', "certificate revoked")
 
     def test_what_it_prints_runs_as_the_same_node(self):
         self.cart.start_node()

@@ -9,6 +9,7 @@
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "source/base/proto.h"
 #include "source/config/mesh/mesh_log.h"
+#include "source/config/mesh/crl_file.h"
 #include "source/config/mesh/mesh_tls.h"
 #include "source/config/validate.h"
 #include "source/mesh/certificates/lab_source.h"
@@ -59,6 +60,9 @@ public:
     culvert::mesh::TlsRules rules;
     rules.allow_tls12 = proto_.certificates().allow_tls12();
     event::Loop& main = contexts.main();
+    if (!proto_.certificates().crl_file().empty()) {
+      rules.revocations = std::make_shared<culvert::tls::Revocations>(main);
+    }
     auto names = std::make_unique<NameLookups>(
         main, proto_.ipv4_lookups_only() ? net::DnsFamily::kV4Only : net::DnsFamily::kAll,
         [&main, &scope] {
@@ -72,6 +76,7 @@ public:
     countSockets(proto_.listeners().outbound(), Direction::kOutbound, scope, loaded->node);
     countSockets(proto_.listeners().inbound(), Direction::kInbound, scope, loaded->node);
     loadTable(*loaded);
+    loadRevocations(rules.revocations, *loaded);
     return loaded;
   }
 
@@ -127,6 +132,19 @@ private:
       return;
     }
     loaded.source = *std::move(source);
+  }
+
+  void loadRevocations(const std::shared_ptr<culvert::tls::Revocations>& revocations,
+                       LoadedNode& loaded) {
+    if (revocations == nullptr) {
+      return;
+    }
+    auto file = followCrlFile(proto_.certificates().crl_file(), revocations, loaded.watcher);
+    if (!file.ok()) {
+      fail("certificates.crl_file", file.status());
+      return;
+    }
+    loaded.crl_file = *std::move(file);
   }
 
   const Mesh& proto_;

@@ -5,6 +5,7 @@
 
 #include "source/config/mesh_file.h"
 #include "source/config/problems.h"
+#include "source/config/watched_file.h"
 #include "source/event/file_watcher.h"
 #include "source/mesh/node/node.h"
 #include "source/registry/registry.h"
@@ -27,7 +28,8 @@ struct LoadedNode {
 
   culvert::mesh::Node node;
   event::FileWatcher watcher;
-  std::unique_ptr<MeshSource> source; // Null: nothing does.
+  std::unique_ptr<MeshSource> source;    // Null: nothing does.
+  std::unique_ptr<WatchedFile> crl_file; // Null: there is none.
 };
 
 // Adds the bootstrap extension culvert.bootstrap.mesh, its transport socket and its access logger.

@@ -37,7 +37,7 @@ bootstrap_extensions:
     node_name: @NODE@
     network: @NETWORK@
     local_file: @FILE@
-    certificates: {lab_authority: {}, validity: @VALIDITY@, allow_tls12: @TLS12@}
+    certificates: {lab_authority: {}, validity: @VALIDITY@, allow_tls12: @TLS12@, crl_file: @CRL@}
     readiness_address: "@ANY@:15021"
     stats_address: "@ANY@:15020"
     socks5: @SOCKS5@
@@ -340,6 +340,7 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
       {"@NODE@", base::jsonString(environment.node_name)},
       {"@NETWORK@", base::jsonString(environment.network)},
       {"@FILE@", base::jsonString(environment.local_file)},
+      {"@CRL@", base::jsonString(environment.crl_file)},
       {"@VALIDITY@", durationOf(environment.certificate_validity)},
       {"@IPV4_LOOKUPS@", flag(!environment.ipv6)},
       {"@TLS12@", flag(environment.allow_tls12)},

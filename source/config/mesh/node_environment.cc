@@ -38,7 +38,6 @@ constexpr std::pair<const char*, const char*> kUnsupported[] = {
     {"XDS_ADDRESS", "a control plane"},
     {"CA_ADDRESS", "a certificate authority"},
     {"LOCAL_XDS", "a table in the environment; LOCAL_XDS_PATH names a file"},
-    {"CRL_PATH", "lists of revoked certificates"},
     {"PROXY_CONFIG", "a mesh configuration"},
     {"COMPLIANCE_POLICY", "compliance policies"},
 };
@@ -251,6 +250,7 @@ absl::StatusOr<NodeEnvironment> NodeEnvironment::read(const Lookup& lookup, uint
   if (environment.local_file.empty()) {
     reader.fail("LOCAL_XDS_PATH", "is needed: Culvert knows the mesh from nowhere else yet");
   }
+  environment.crl_file = reader.text("CRL_PATH");
   environment.certificate_validity = reader.duration("SECRET_TTL", hours(24));
   environment.allow_tls12 = reader.text("TLS12_ENABLED") == "true";
   environment.tell_baggage = reader.flag("ENABLE_RESPONSE_BAGGAGE", true);

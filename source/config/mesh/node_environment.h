@@ -23,6 +23,7 @@ struct NodeEnvironment {
   std::string node_name;
   std::string network;
   std::string local_file; // LOCAL_XDS_PATH
+  std::string crl_file;   // CRL_PATH; "": none.
   base::Duration certificate_validity{0};
   bool ipv6 = true;
   bool socks5 = false; // UNSTABLE_ENABLE_SOCKS5

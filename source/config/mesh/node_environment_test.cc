@@ -96,7 +96,6 @@ TEST(NodeEnvironment, RefusesWhatItWouldNotDo) {
                                                      {{"FAKE_CA", "false"}},
                                                      {{"LOCAL_XDS_PATH", ""}},
                                                      {{"XDS_ADDRESS", "https://istiod:15012"}},
-                                                     {{"CRL_PATH", "/crl.pem"}},
                                                      {{"RUST_LOG", "access=debug"}}}) {
     EXPECT_FALSE(read(one).ok()) << one.begin()->first;
   }

@@ -105,7 +105,8 @@ Next HboneServer::onData(Buffer& data, bool end) {
     begin();
   }
   session_->take(data);
-  if (end) { // An HTTP/2 connection has no halves.
+  if (end) { // An HTTP/2 connection has no halves, but the peer may listen yet.
+    session_->sayGoodbyeAtOnce();
     connection().close(CloseReason::of(CloseCode::kPeerClosed), CloseMode::kNow);
   }
   return Next::kContinue;

@@ -84,6 +84,16 @@ TEST(HboneServer, WhatIsNoHttp2Ends) {
   EXPECT_EQ(filter.stat("hbone.t.protocol_error"), 1u);
 }
 
+TEST(HboneServer, WhoEndsIsToldGoodbye) {
+  FilterFixture filter("hbone_server", kConfig);
+  filter.open();
+  filter.fromPeer(absl::string_view("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33));
+  filter.endFromPeer();
+  EXPECT_TRUE(absl::EndsWith(filter.toPeer(), // GOAWAY(NO_ERROR)
+                             absl::string_view("\0\0\x8\7\0\0\0\0\0\0\0\0\0\0\0\0\0", 17)));
+  EXPECT_TRUE(filter.isClosed());
+}
+
 TEST(HboneServer, APeerThatIsSilentIsAskedAndLeft) {
   FilterFixture filter("hbone_server", kConfig);
   filter.open();

@@ -59,6 +59,7 @@ tls::ContextConfig configOf(const IssuedCertificate& issued, const TlsRules& rul
   tls::ValidationConfig validation;
   validation.trusted_ca = tls::Source{issued.roots, "<mesh>"};
   validation.path = "roots";
+  validation.revocations = rules.revocations;
   config.validation = std::move(validation);
   return config;
 }

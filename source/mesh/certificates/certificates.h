@@ -13,12 +13,14 @@
 #include "source/mesh/certificates/certificate_source.h"
 #include "source/stats/store.h"
 #include "source/tls/contexts.h"
+#include "source/tls/revocations.h"
 
 namespace culvert::mesh {
 
 // The TLS of a mesh: what both ends of a tunnel insist on.
 struct TlsRules {
   bool allow_tls12 = false;
+  std::shared_ptr<tls::Revocations> revocations; // Null: nobody is.
 };
 
 // The certificates of the identities that this process acts as. Each is asked for when it is first
@@ -49,6 +51,9 @@ public:
   std::shared_ptr<const Secured> find(const std::string& identity);
   // What the source said last of an identity that has no certificate; empty: nothing, or it has.
   std::string failure(const std::string& identity) const;
+
+  // Null: nobody is revoked. Any thread.
+  tls::Revocations* revocations() const { return rules_.revocations.get(); }
 
 private:
   struct Entry;

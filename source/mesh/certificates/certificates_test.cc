@@ -10,7 +10,9 @@
 
 #include "gtest/gtest.h"
 #include "source/event/simulated_clock.h"
+#include "source/base/file.h"
 #include "source/mesh/certificates/lab_source.h"
+#include "source/tls/certificates_for_test.h"
 #include "source/tls/pair_for_test.h"
 
 namespace culvert::mesh {
@@ -80,7 +82,7 @@ protected:
     }
   }
   bool connects(const std::string& client, const std::string& server, tls::WantedUris wanted) {
-    Certificates other(contexts_, lab(), {}, store_.root()); // Of another process.
+    Certificates other(contexts_, lab(), others_rules_, store_.root()); // Of another process.
     certificates_.keep(client);
     other.keep(server);
     tls::PairForTest pair;
@@ -104,6 +106,7 @@ protected:
   tls::Contexts contexts_{loop_};
   int requests_ = 0;
   bool fails_ = false;
+  TlsRules others_rules_;
   Certificates certificates_{contexts_, lab(), {}, store_.root()};
 };
 
@@ -117,6 +120,19 @@ TEST_F(CertificatesTest, AClientMeetsNobodyButWhomItWants) {
 
 TEST_F(CertificatesTest, AServerRefusesOtherTrustDomains) {
   EXPECT_FALSE(connects(kStranger, kCart, want({kCart})));
+}
+
+TEST_F(CertificatesTest, WhoIsRevokedIsRefused) {
+  using Authority = tls::AuthorityForTest;
+  certificates_.keep(kWeb);
+  const auto& facts = certificates_.find(kWeb)->client->get()->certificates()[0].facts;
+  const Authority::Made web = Authority::Made::read(facts.pem);
+  const Authority authority(Authority::Made::read(*base::readFile(folder_.file())));
+  others_rules_.revocations = std::make_shared<tls::Revocations>(loop_);
+  EXPECT_TRUE(connects(kWeb, kCart, want({kCart})));
+  ASSERT_TRUE(others_rules_.revocations->load(authority.crl({&web})).ok());
+  EXPECT_FALSE(connects(kWeb, kCart, want({kCart})));
+  EXPECT_EQ(others_rules_.revocations->rejections(/*as_server=*/true), 1u);
 }
 
 TEST_F(CertificatesTest, WhoLooksForOneIsToldLater) {

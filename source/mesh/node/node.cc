@@ -26,11 +26,29 @@ Node::~Node() = default;
 void Node::addLoop(event::Loop& loop) {
   loop_watches_.push_back(std::make_unique<LoopWatch>(
       table_, loop, [this, &loop](const Touched& touched) { onUpdate(loop, touched); }));
+  if (tls::Revocations* const revocations = certificates_->revocations()) {
+    revocations->addLoop(loop);
+  }
 }
 
 void Node::removeLoops() {
   loop_watches_.clear();
   names_->stop();
+  if (tls::Revocations* const revocations = certificates_->revocations()) {
+    revocations->removeLoops();
+  }
+}
+
+std::string Node::metrics() const {
+  std::string page = traffic_.render();
+  if (const tls::Revocations* const revocations = certificates_->revocations()) {
+    constexpr char kName[] = "istio_crl_policy_rejections_total";
+    absl::StrAppend(
+        &page, "# HELP ", kName, " Peers refused and connections ended as revoked.\n# TYPE ", kName,
+        " counter\n", kName, "{reporter=\"source\"} ", revocations->rejections(false), "\n", kName,
+        "{reporter=\"destination\"} ", revocations->rejections(true), "\n");
+  }
+  return page;
 }
 
 void Node::onUpdate(event::Loop& loop, const Touched& touched) {

@@ -62,6 +62,8 @@ public:
   std::string localIdentity() const;
   // Of workloads without addresses.
   NameLookups& names() const { return *names_; }
+  // The node's own families of metrics, in Prometheus's text format. Any thread.
+  std::string metrics() const;
   // What a loop lets in. Threads: the loop's.
   InboundConnections& inbound(event::Loop& loop) const;
 

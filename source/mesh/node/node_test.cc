@@ -72,6 +72,31 @@ TEST_F(NodeTest, ALostTunnelIsNoSuccess) {
   EXPECT_EQ(Outcome::of(info_, inbound).flag, "CONNECT");
 }
 
+// A peer that was revoked while it was connected.
+struct RevokedTls final : net::TlsInfo {
+  net::TlsFacts facts() const override { return {}; }
+  const net::CertificateFacts* peer() const override { return nullptr; }
+  std::vector<net::CertificateFacts> peerChain() const override { return {}; }
+  const net::CertificateFacts* peerIssuer() const override { return nullptr; }
+  const net::CertificateFacts* local() const override { return nullptr; }
+  bool peerCertificateValidated() const override { return true; }
+  bool peerRevoked() const override { return true; }
+};
+
+TEST_F(NodeTest, ARevokedPeerIsToBlameForTheReset) {
+  info_.close_reason = net::CloseReason::of(net::CloseCode::kPeerReset);
+  const auto tls = std::make_shared<RevokedTls>();
+  info_.tls = tls.get();
+  EXPECT_EQ(Outcome::of(info_, record_).flag, "CERT_REVOKED");
+  info_.tls = nullptr;
+  info_.mutableUpstream().tls = tls;
+  EXPECT_EQ(outcome(net::kUpstreamConnectionFailure, "").error,
+            "connection closed: peer certificate revoked by CRL");
+  record_.error = "policy";
+  record_.denied = true;
+  EXPECT_EQ(Outcome::of(info_, record_).flag, "DENY");
+}
+
 TEST_F(NodeTest, WhoIsDeniedIsCountedAsThat) {
   record_.error = "policy";
   record_.denied = true;

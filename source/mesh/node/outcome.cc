@@ -24,6 +24,14 @@ std::string statusText(absl::string_view status) {
                                          : std::string(status);
 }
 
+// While it lived; of those who were revoked before there was no connection.
+bool endedByRevocation(const net::ConnectionInfo& info) {
+  const auto is_revoked = [](const net::TlsInfo* tls) {
+    return tls != nullptr && tls->peerRevoked();
+  };
+  return is_revoked(info.tls) || (info.upstream != nullptr && is_revoked(info.upstream->tls.get()));
+}
+
 Outcome connectFailure(absl::string_view reason, const ConnectionRecord& record) {
   const bool inbound = record.direction == ConnectionRecord::Direction::kInbound;
   if (absl::ConsumePrefix(&reason, "tunnel_response:")) {
@@ -62,6 +70,9 @@ std::optional<std::string> connectFailureOf(const net::ConnectionInfo& info) {
 Outcome Outcome::of(const net::ConnectionInfo& info, const ConnectionRecord& record) {
   if (!record.error.empty()) {
     return {record.error, record.denied ? "DENY" : "CONNECT"};
+  }
+  if (endedByRevocation(info)) { // Whatever else the end of its tunnel looked like.
+    return {"connection closed: peer certificate revoked by CRL", "CERT_REVOKED"};
   }
   const bool inbound = record.direction == ConnectionRecord::Direction::kInbound;
   if (record.tunnelled && lost(info, inbound)) {

@@ -18,7 +18,8 @@ std::optional<std::string> connectFailureOf(const net::ConnectionInfo& info);
 // Threads: any.
 struct Outcome {
   std::string error;            // "": all went well.
-  absl::string_view flag = "-"; // "DENY", "CONNECT", "NETWORK_POLICY", "IDENTITY_ERROR"
+  absl::string_view flag = "-"; // "DENY", "CONNECT", "NETWORK_POLICY", "IDENTITY_ERROR",
+                                // "CERT_REVOKED"
 
   // Of a connection that is over, or about to be.
   static Outcome of(const net::ConnectionInfo& info, const ConnectionRecord& record);

@@ -10,6 +10,7 @@
 #include "source/tls/internal/load.h"
 #include "source/tls/internal/session.h"
 #include "source/tls/internal/verifier.h"
+#include "source/tls/revocations.h"
 #include "source/tls/san_matcher.h"
 
 namespace culvert::tls {
@@ -71,6 +72,10 @@ int Callbacks::verify(X509_STORE_CTX* chain, void* context) {
   }
   if (!verdict.accepted) { // The library forgets it, and the log is to say who it was.
     session.refused.reset(X509_chain_up_ref(X509_STORE_CTX_get0_untrusted(chain)));
+    if (self.revocations() != nullptr &&
+        X509_STORE_CTX_get_error(chain) == X509_V_ERR_CERT_REVOKED) {
+      self.revocations()->countRejection(SSL_is_server(ssl) == 1);
+    }
   }
   session.validated = verdict.validated;
   session.verify_detail = std::move(verdict.detail);

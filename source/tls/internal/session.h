@@ -35,6 +35,7 @@ public:
   // Why the peer's certificate was not accepted.
   std::string verify_detail;
   bool validated = false;
+  bool revoked = false; // It, or who vouches for it, since the handshake.
   // What the peer sent, its own certificate first, when that was not accepted.
   ChainPtr refused;
 
@@ -44,6 +45,7 @@ public:
   const net::CertificateFacts* peerIssuer() const override;
   const net::CertificateFacts* local() const override;
   bool peerCertificateValidated() const override { return validated; }
+  bool peerRevoked() const override { return revoked; }
 
 private:
   using Kept = std::unique_ptr<const net::CertificateFacts>;

@@ -11,6 +11,8 @@
 #include "source/base/check.h"
 #include "source/tls/context.h"
 #include "source/tls/internal/failure.h"
+#include "source/tls/internal/revocation_lists.h"
+#include "source/tls/revocations.h"
 
 namespace culvert::tls::internal {
 
@@ -73,12 +75,13 @@ struct TlsBio {
   }
 };
 
-// What the TLS connections of one loop need only while a call runs.
+// What the TLS connections of one loop need only while a call runs; and those that may be revoked.
 class TlsIo::Shared {
 public:
   explicit Shared(event::Loop&) {}
   std::string records; // Made, and not yet sent.
   char gathered[kRecordBytes];
+  base::IntrusiveList<TlsIo> revocable;
 };
 
 // The bytes that a caller wants written, record by record.
@@ -142,6 +145,9 @@ TlsIo::TlsIo(event::Loop& loop, std::unique_ptr<net::Io> inner, std::shared_ptr<
   BIO_set_init(bio, 1);
   SSL_set_bio(session_->ssl(), bio, bio);
   inner_->setReadyCallback(ReadyCallback::to<&TlsIo::onReady>(this));
+  if (session_->context().revocations() != nullptr) {
+    shared_.revocable.pushBack(*this);
+  }
 }
 
 TlsIo::~TlsIo() {
@@ -230,8 +236,37 @@ void TlsIo::updateInterest() {
 void TlsIo::setRead(FdEvents::ReadInterest interest) {
   wanted_read_ = interest;
   updateInterest();
-  if (state_ == State::kOpen && look_again_ && interest == FdEvents::ReadInterest::kData) {
+  if (session_->revoked) {
+    reportRevoked();
+  } else if (state_ == State::kOpen && look_again_ && interest == FdEvents::ReadInterest::kData) {
     inner_->activate(event::kReadable);
+  }
+}
+
+void TlsIo::recheck(event::Loop& loop, Revocations& revocations) {
+  const auto lists = revocations.lists();
+  loop.local<Shared>().revocable.forEach([&](TlsIo& io) {
+    if (io.session_->context().revocations() == &revocations) {
+      io.recheck(*lists);
+    }
+  });
+}
+
+void TlsIo::recheck(const RevocationLists& lists) {
+  SSL* const ssl = session_->ssl();
+  const bool lives = state_ == State::kHandshake || state_ == State::kOpen;
+  if (lives && !session_->revoked && lists.revoke(SSL_get0_verified_chain(ssl))) {
+    session_->revoked = true;
+    session_->context().revocations()->countRejection(SSL_is_server(ssl) == 1);
+    reportRevoked();
+  }
+}
+
+// What comes next depends on whether anybody reads.
+void TlsIo::reportRevoked() {
+  if (state_ == State::kOpen) {
+    const bool reads = wanted_read_ == FdEvents::ReadInterest::kData;
+    inner_->activate(reads ? event::kReadable : event::kPeerChanged);
   }
 }
 
@@ -317,6 +352,9 @@ void TlsIo::fail() {
 IoResult TlsIo::read(absl::Span<char> into) {
   if (state_ != State::kOpen) {
     return {IoStatus::kReset};
+  }
+  if (session_->revoked) {
+    return {IoStatus::kEnd};
   }
   beginTurn();
   look_again_ = false;

@@ -4,11 +4,18 @@
 #include <memory>
 #include <string>
 
+#include "source/base/intrusive_list.h"
 #include "source/net/buffer.h"
 #include "source/net/io.h"
 #include "source/tls/internal/session.h"
 
+namespace culvert::tls {
+class Revocations;
+}
+
 namespace culvert::tls::internal {
+
+class RevocationLists;
 
 // TLS over another transport.
 //
@@ -17,13 +24,19 @@ namespace culvert::tls::internal {
 // bytes count as refused: the caller offers them again, and they are then skipped. Reading: into
 // the caller's buffer, until the transport or the caller's buffer is empty.
 //
+// A peer that was revoked is not read any more: the reader sees the end, and has that turn for a
+// last word; then it is told of a reset, also when it does not read.
+//
 // Threads: the loop's. Lifetime: owned by its Connection.
-class TlsIo final : public net::Io {
+class TlsIo final : public net::Io, public base::ListNode<TlsIo> {
 public:
   // `connecting`: the transport still has to open.
   TlsIo(event::Loop& loop, std::unique_ptr<net::Io> inner, std::shared_ptr<Session> session,
         bool connecting);
   ~TlsIo() override;
+
+  // Ends those connections of the loop whose peers are revoked by now.
+  static void recheck(event::Loop& loop, Revocations& revocations);
 
   void setReadyCallback(ReadyCallback callback) override { callback_ = callback; }
   void setRead(event::FdEvents::ReadInterest interest) override;
@@ -34,7 +47,7 @@ public:
   net::IoResult write(absl::Span<const iovec> pieces) override;
   void shutdownWrite() override;
   void close(bool reset) override;
-  bool peerReset() override { return inner_->peerReset(); }
+  bool peerReset() override { return session_->revoked || inner_->peerReset(); }
   std::string failureReason() const override;
   net::Address localAddress() const override { return inner_->localAddress(); }
   std::shared_ptr<const net::TlsInfo> tlsInfo() const override { return session_; }
@@ -45,6 +58,8 @@ private:
   class Pieces;
   friend struct TlsBio;
 
+  void recheck(const RevocationLists& lists);
+  void reportRevoked();
   void onReady(uint32_t readiness);
   void updateInterest();
   net::IoResult handshake();

@@ -11,6 +11,8 @@
 #include "absl/strings/str_join.h"
 #include "source/tls/internal/certificate.h"
 #include "source/tls/internal/load.h"
+#include "source/tls/internal/revocation_lists.h"
+#include "source/tls/revocations.h"
 
 namespace culvert::tls::internal {
 namespace {
@@ -121,7 +123,7 @@ absl::Status Verifier::checkNeedsRoots() const {
 Verifier::Verdict Verifier::verify(X509_STORE_CTX& chain, absl::string_view server_name) const {
   bool trusted = true;
   if (config_.trusted_ca || config_.system_roots) {
-    trusted = X509_verify_cert(&chain) > 0;
+    trusted = X509_verify_cert(&chain) > 0 && unrevoked(chain);
     if (!trusted) {
       stats_.fail_verify_error.add();
       if (!config_.accept_untrusted) {
@@ -139,6 +141,18 @@ Verifier::Verdict Verifier::verify(X509_STORE_CTX& chain, absl::string_view serv
   verdict.accepted |= config_.accept_untrusted;
   X509_STORE_CTX_set_error(&chain, verdict.validated ? X509_V_OK : kUnknownError);
   return verdict;
+}
+
+// Of a chain that is good otherwise, by the lists of now.
+bool Verifier::unrevoked(X509_STORE_CTX& chain) const {
+  const auto lists = config_.revocations == nullptr ? nullptr : config_.revocations->lists();
+  if (lists == nullptr) {
+    return true;
+  }
+  const auto [error, depth] = lists->check(X509_STORE_CTX_get0_chain(&chain));
+  X509_STORE_CTX_set_error(&chain, error);
+  X509_STORE_CTX_set_error_depth(&chain, depth);
+  return error == X509_V_OK;
 }
 
 Verifier::Verdict Verifier::verifyUris(X509_STORE_CTX& chain,

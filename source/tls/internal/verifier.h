@@ -29,6 +29,7 @@ public:
 
   // Whether there is anything to verify.
   bool asksForCertificate() const;
+  Revocations* revocations() const { return config_.revocations.get(); }
   // Whether there is something that no connection without a certificate can pass.
   bool requiresCertificate() const;
   // Sets the error of `chain`, which chooses the alert.
@@ -43,6 +44,7 @@ private:
   absl::Status loadRoots(SSL_CTX& context) const;
   absl::Status loadCrl(X509_STORE& store) const;
   absl::Status checkNeedsRoots() const;
+  bool unrevoked(X509_STORE_CTX& chain) const;
   Verdict verifyLeaf(X509& leaf, absl::string_view server_name) const;
   bool namesMatch(X509& leaf, absl::string_view server_name) const;
   bool digestsMatch(X509& leaf) const;
