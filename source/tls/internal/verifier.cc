@@ -56,7 +56,7 @@ absl::Status Verifier::loadRoots(SSL_CTX& context) const {
   if (config_.trusted_ca) {
     const InfosPtr infos = readPem(config_.trusted_ca->text);
     int roots = 0;
-    for (int i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
+    for (size_t i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
       const X509_INFO* const info = sk_X509_INFO_value(infos.get(), i);
       if (info->x509 != nullptr) {
         X509_check_purpose(info->x509, -1, 0); // Reads its extensions now, not on the workers.
@@ -89,7 +89,7 @@ absl::Status Verifier::loadRoots(SSL_CTX& context) const {
 absl::Status Verifier::loadCrl(X509_STORE& store) const {
   const InfosPtr infos = readPem(config_.crl->text);
   int lists = 0;
-  for (int i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
+  for (size_t i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
     if (X509_CRL* const crl = sk_X509_INFO_value(infos.get(), i)->crl) {
       X509_STORE_add_crl(&store, crl);
       lists++;
