@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "source/tls/internal/key.h"
 #include "source/tls/internal/openssl.h"
 
 namespace culvert::tls {
@@ -104,7 +105,7 @@ Authority::~Authority() = default;
 absl::StatusOr<std::unique_ptr<const Authority>>
 Authority::create(const std::string& name, base::WallTime from, base::WallTime until) {
   auto parts = std::make_unique<Parts>();
-  parts->key.reset(EVP_EC_gen("P-256"));
+  parts->key = internal::makeEcKey();
   parts->certificate = draft(parts->key.get(), from, until,
                              {{NID_basic_constraints, "critical,CA:TRUE"},
                               {NID_key_usage, "critical,keyCertSign,cRLSign"}});
@@ -152,7 +153,7 @@ absl::StatusOr<KeyedCertificate> Authority::issue(const std::string& uri, base::
   if (uri.find_first_of(",\n\r") != std::string::npos) { // It would be read as several names.
     return absl::InvalidArgumentError("a URI with a comma or a line break");
   }
-  const PkeyPtr key(EVP_EC_gen("P-256"));
+  const PkeyPtr key = internal::makeEcKey();
   const X509Ptr certificate = draft(key.get(), from, until,
                                     {{NID_basic_constraints, "critical,CA:FALSE"},
                                      {NID_key_usage, "critical,digitalSignature"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "source/base/check.h"
 #include "source/tls/config.h"
+#include "source/tls/internal/key.h"
 #include "source/tls/internal/openssl.h"
 
 namespace culvert::tls {
@@ -118,10 +120,19 @@ private:
     }
   }
 
+  static internal::PkeyPtr makeRsaKey() {
+    RSA* const rsa = RSA_new();
+    internal::PkeyPtr key(EVP_PKEY_new());
+    EVP_PKEY_assign_RSA(key.get(), rsa);
+    const std::unique_ptr<BIGNUM, internal::Freer<BN_free>> exponent(BN_new());
+    CULVERT_CHECK(BN_set_word(exponent.get(), RSA_F4) == 1 &&
+                  RSA_generate_key_ex(rsa, 2048, exponent.get(), nullptr) == 1);
+    return key;
+  }
+
   static Made make(const CertificateForTest& wish, const Made* issuer) {
     static long serial = 1000;
-    Made made{internal::X509Ptr(X509_new()),
-              internal::PkeyPtr(wish.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"))};
+    Made made{internal::X509Ptr(X509_new()), wish.rsa ? makeRsaKey() : internal::makeEcKey()};
     X509* const certificate = made.certificate.get();
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);

@@ -13,7 +13,7 @@ absl::Status check(const CertificateConfig& config) {
 absl::Status check(const ValidationConfig& config) {
   const auto has = [](const Source& source, auto member) {
     const internal::InfosPtr infos = internal::readPem(source.text);
-    for (int i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
+    for (size_t i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
       if (sk_X509_INFO_value(infos.get(), i)->*member != nullptr) {
         return true;
       }

@@ -27,7 +27,7 @@ namespace {
 
 using internal::errorAt;
 
-constexpr long kSessionSecondsDefault = 7200;
+constexpr uint32_t kSessionSecondsDefault = 7200;
 
 // As Envoy names a certificate that no secret named: by the digest of its name.
 std::string statName(absl::string_view kind, const std::string& name) {
@@ -38,6 +38,10 @@ std::string statName(absl::string_view kind, const std::string& name) {
   EVP_Digest(name.data(), name.size(), digest, nullptr, EVP_sha256(), nullptr);
   return absl::StrCat("unnamed_", kind, "_",
                       absl::BytesToHexString({reinterpret_cast<const char*>(digest), 4}));
+}
+
+uint32_t secondsOf(base::Duration duration) {
+  return static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
 }
 
 int64_t secondsOf(base::WallTime time) { return std::chrono::system_clock::to_time_t(time); }
@@ -122,11 +126,6 @@ absl::Status Context::loadCertificates(const ContextConfig& config, bool server)
     if (!credential.ok()) {
       return credential.status();
     }
-    if (credentials_.empty() &&
-        SSL_CTX_use_cert_and_key(context_.get(), credential->leaf.get(), credential->key.get(),
-                                 credential->chain.get(), 1) != 1) {
-      return errorAt(certificate.path, internal::takeLoadError());
-    }
     stats_->setExpiration(statName("cert", certificate.name),
                           secondsOf(internal::expiryOf(credential->leaf.get())));
     certificates_.push_back({certificate.chain    ? certificate.chain->name
@@ -135,8 +134,14 @@ absl::Status Context::loadCertificates(const ContextConfig& config, bool server)
                              internal::factsOf(credential->leaf.get())});
     credentials_.push_back(*std::move(credential));
   }
-  if (credentials_.size() > 1) {
+  if (credentials_.size() > 1) { // The context has none then: each connection gets its own.
     SSL_CTX_set_cert_cb(context_.get(), Callbacks::selectCertificate, this);
+  } else if (credentials_.size() == 1) {
+    const internal::Credential& only = credentials_.front();
+    if (SSL_CTX_use_cert_and_key(context_.get(), only.leaf.get(), only.key.get(), only.chain.get(),
+                                 1) != 1) {
+      return errorAt(config.certificates.front().path, internal::takeLoadError());
+    }
   }
   return absl::OkStatus();
 }
@@ -147,7 +152,7 @@ void Context::list(const ContextConfig& config) {
   }
   const Source& source = *config.validation->trusted_ca;
   const internal::InfosPtr infos = internal::readPem(source.text);
-  for (int i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
+  for (size_t i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
     if (X509* const root = sk_X509_INFO_value(infos.get(), i)->x509) {
       authorities_.push_back({source.name, internal::factsOf(root)});
     }
@@ -174,9 +179,10 @@ void Context::setUpServer(const ServerConfig& server) {
   if (server.require_client_certificate || verifier_->requiresCertificate()) {
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
-  prefer_client_ciphers_ = server.prefer_client_ciphers;
+  if (!server.prefer_client_ciphers) {
+    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  }
   require_protocol_ = server.require_protocol;
-  SSL_CTX_set_client_hello_cb(ctx, Callbacks::onHello, this);
   if (!alpn_.empty()) {
     SSL_CTX_set_alpn_select_cb(ctx, Callbacks::selectProtocol, this);
   }
@@ -190,10 +196,8 @@ void Context::setUpServer(const ServerConfig& server) {
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(ctx, 0);
   }
-  SSL_CTX_set_timeout(
-      ctx, server.session_timeout
-               ? std::chrono::duration_cast<std::chrono::seconds>(*server.session_timeout).count()
-               : kSessionSecondsDefault);
+  SSL_CTX_set_timeout(ctx, server.session_timeout ? secondsOf(*server.session_timeout)
+                                                  : kSessionSecondsDefault);
 }
 
 void Context::setUpClient(const ClientConfig& client) {

@@ -90,7 +90,6 @@ private:
   std::vector<Listed> certificates_;
   std::vector<Listed> authorities_;
   int key_log_fd_ = -1;
-  bool prefer_client_ciphers_ = false;
   bool require_protocol_ = false;
   size_t sessions_max_ = 0;
   mutable base::Mutex sessions_mutex_;

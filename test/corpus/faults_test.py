@@ -21,7 +21,7 @@ from lab.wait import until
 PORT = 8080
 MIB = 1 << 20
 # What a node keeps for those who come.
-TUNNELS = ("cluster.tunnels.upstream_cx_active", "listener.0.0.0.0_15008.downstream_cx_active")
+TUNNELS = ("cluster.tunnels.upstream_cx_active", "listener.inbound_hbone.downstream_cx_active")
 
 
 def setUpModule():
@@ -234,7 +234,7 @@ class Certificates(FaultCase):
     def setUp(self):
         super().setUp()
         self.start_nodes()
-        ca = os.path.join(self.folder, "culvert-lab-ca-%d.pem" % os.geteuid())
+        ca = self.pods.authority_path()
         self.lab = authority.Authority(ca, self.folder)
 
     def context(self, name, side, **options):

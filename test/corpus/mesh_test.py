@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import stat
+import subprocess
 import unittest
 
 import corpus_case

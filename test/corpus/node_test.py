@@ -94,7 +94,7 @@ class Nodes(corpus_case.CorpusCase):
         answers = []
         asking = threading.Thread(target=lambda: answers.append(self.web.ask(self.cart.ip, PORT)))
         asking.start()
-        until(lambda: self.web.stat("listener.0.0.0.0_15001.downstream_cx_active") == 1, 4,
+        until(lambda: self.web.stat("listener.outbound.downstream_cx_active") == 1, 4,
               "a connection that waits")
         self.table()
         asking.join()
@@ -202,7 +202,7 @@ class Nodes(corpus_case.CorpusCase):
     def revoke(self, pod, path):
         page = json.loads(pod.get(15000, "/certs"))
         uri = "spiffe://cluster.local/ns/shop/sa/" + pod.name
-        authority = revocations.Authority("/tmp/culvert-lab-ca-%d.pem" % os.geteuid())
+        authority = revocations.Authority(self.pods.authority_path())
         revocations.replace(path, authority.crl([revocations.serial_of(page, uri)]))
 
     def cut_off(self, revoked, witness, direction, reporter):

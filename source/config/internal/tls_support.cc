@@ -37,7 +37,7 @@ constexpr FieldSupport kFields[] = {
     {kUpstreamTls, kHonoured,
      "common_tls_context sni auto_host_sni auto_sni_san_validation max_session_keys", ""},
     {kUpstreamTls, kRefused, "allow_renegotiation", "renegotiation is not safe"},
-    {kUpstreamTls, kIgnored, "enforce_rsa_key_usage", "OpenSSL decides it"},
+    {kUpstreamTls, kIgnored, "enforce_rsa_key_usage", "the library decides it"},
     {kCommonTls, kHonoured,
      "tls_params tls_certificates tls_certificate_sds_secret_configs validation_context "
      "validation_context_sds_secret_config combined_validation_context alpn_protocols key_log",

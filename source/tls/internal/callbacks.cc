@@ -25,7 +25,7 @@ bool isFor(const Credential& credential, absl::string_view name) {
 }
 
 bool sameKind(const Credential& a, const Credential& b) {
-  return EVP_PKEY_get_base_id(a.key.get()) == EVP_PKEY_get_base_id(b.key.get());
+  return EVP_PKEY_id(a.key.get()) == EVP_PKEY_id(b.key.get());
 }
 
 // The first of each kind of key that passes; the library then chooses by what the peer can do.
@@ -41,21 +41,6 @@ std::vector<const Credential*> firstOfEachKind(const std::vector<Credential>& al
     }
   }
   return chosen;
-}
-
-// Whether the list of the supported_versions extension (RFC 8446, section 4.2.1) has TLS 1.3.
-bool offersTls13(SSL* ssl) {
-  const unsigned char* data = nullptr;
-  size_t size = 0;
-  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &data, &size) != 1) {
-    return false;
-  }
-  for (size_t i = 1; i + 1 < size; i += 2) {
-    if ((data[i] << 8 | data[i + 1]) == TLS1_3_VERSION) {
-      return true;
-    }
-  }
-  return false;
 }
 
 } // namespace
@@ -111,20 +96,10 @@ int Callbacks::selectCertificate(SSL* ssl, void* context) {
   if (chosen.empty()) {
     chosen = firstOfEachKind(all, [](const Credential&) { return true; });
   }
-  SSL_certs_clear(ssl);
   for (const Credential* one : chosen) {
     SSL_use_cert_and_key(ssl, one->leaf.get(), one->key.get(), one->chain.get(), 1);
   }
   return 1;
-}
-
-// With TLS 1.3 the client knows better which cipher its machine is good at; before, ours come
-// first.
-int Callbacks::onHello(SSL* ssl, int*, void* context) {
-  if (!static_cast<const Context*>(context)->prefer_client_ciphers_ && !offersTls13(ssl)) {
-    SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-  }
-  return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 int Callbacks::onSession(SSL* ssl, SSL_SESSION* session) {

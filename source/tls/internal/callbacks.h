@@ -14,7 +14,6 @@ struct Callbacks {
                             void* context);
   // Which certificates to show, where there are several: those for the name that was asked for.
   static int selectCertificate(SSL* ssl, void* context);
-  static int onHello(SSL* ssl, int* alert, void* context);
   static int onSession(SSL* ssl, SSL_SESSION* session);
   static void logKey(const SSL* ssl, const char* line);
 };

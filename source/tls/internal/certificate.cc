@@ -99,7 +99,7 @@ GeneralNamesPtr namesOf(X509* certificate) {
 
 void forEachSan(X509* certificate, const std::function<void(SanType, const std::string&)>& visit) {
   const GeneralNamesPtr names = namesOf(certificate);
-  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); i++) {
+  for (size_t i = 0; i < sk_GENERAL_NAME_num(names.get()); i++) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
     switch (name->type) {
     case GEN_DNS:
@@ -144,7 +144,7 @@ net::CertificateFacts factsOf(X509* certificate) {
         .push_back(text);
   });
   const GeneralNamesPtr names = namesOf(certificate);
-  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); i++) {
+  for (size_t i = 0; i < sk_GENERAL_NAME_num(names.get()); i++) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type == GEN_OTHERNAME) {
       facts.other_sans.push_back(otherNameOf(name->d.otherName));

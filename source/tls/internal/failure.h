@@ -8,8 +8,8 @@
 
 namespace culvert::tls::internal {
 
-// What went wrong in the TLS library, in the words and numbers of Envoy's, BoringSSL
-// (envoy-compat E.3). Takes everything out of the thread's queue of errors.
+// What went wrong in the TLS library, whose words and numbers are those of Envoy's (envoy-compat
+// E.3). Takes everything out of the thread's queue of errors.
 struct Failure {
   std::string
       text; // "TLS_error:|268435612:SSL routines:OPENSSL_internal:HTTP_REQUEST:TLS_error_end"

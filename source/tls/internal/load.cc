@@ -50,7 +50,7 @@ absl::Status loadChain(const CertificateConfig& config, Credential& credential) 
   while (X509* const next = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
     sk_X509_push(credential.chain.get(), next);
   }
-  const unsigned long end = ERR_peek_last_error();
+  const uint32_t end = ERR_peek_last_error();
   ERR_clear_error();
   return ERR_GET_LIB(end) == ERR_LIB_PEM && ERR_GET_REASON(end) == PEM_R_NO_START_LINE
              ? absl::OkStatus()
@@ -91,7 +91,7 @@ absl::Status loadPkcs12(const CertificateConfig& config, Credential& credential)
 
 absl::Status checkKind(const CertificateConfig& config, const Credential& credential) {
   EVP_PKEY* const key = X509_get0_pubkey(credential.leaf.get());
-  if (EVP_PKEY_is_a(key, "RSA") == 1 && EVP_PKEY_get_bits(key) < kRsaBitsMin) {
+  if (EVP_PKEY_id(key) == EVP_PKEY_RSA && EVP_PKEY_bits(key) < kRsaBitsMin) {
     const Source& source = config.chain ? *config.chain : *config.pkcs12;
     return errorAt(absl::StrCat(config.path, config.chain ? ".certificate_chain" : ".pkcs12"),
                    absl::StrCat("Failed to load certificate chain from ", source.name,

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <openssl/err.h>
 
-#include "absl/strings/match.h"
+#include <algorithm>
+
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "source/tls/internal/load.h"
 
 namespace culvert::tls::internal {
 namespace {
 
+// Those in brackets rank alike.
 constexpr absl::string_view kDefaultCiphers =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256:"
-    "ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+    "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]:"
+    "[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
 constexpr absl::string_view kDefaultGroups = "X25519:P-256";
 constexpr size_t kProtocolBytesMax = 255;
 
-int numberOf(Version version, int automatic) {
+uint16_t numberOf(Version version, uint16_t automatic) {
   switch (version) {
   case Version::kAuto:
     return automatic;
@@ -32,53 +34,40 @@ int numberOf(Version version, int automatic) {
   return automatic;
 }
 
-// "[A|B]:C" is BoringSSL's way to rank A and B alike; here the first is preferred.
-std::vector<std::string> cipherTokens(const std::vector<std::string>& suites) {
-  std::vector<std::string> tokens;
-  for (const absl::string_view token :
-       absl::StrSplit(absl::StrJoin(suites, ":"), absl::ByAnyChar(":[]|"), absl::SkipEmpty())) {
-    const char* const known = OPENSSL_cipher_name(std::string(token).c_str());
-    tokens.emplace_back(known == nullptr || absl::string_view(known) == "(NONE)"
-                            ? token
-                            : absl::string_view(known));
+// Each name of a list like "-ALL:[A|B]:C", without what stands before it and without the brackets.
+std::vector<std::string> namesIn(const std::string& list) {
+  std::vector<std::string> names;
+  for (absl::string_view name : absl::StrSplit(list, absl::ByAnyChar(":[]|"), absl::SkipEmpty())) {
+    names.emplace_back(name.substr(std::min(name.size(), name.find_first_not_of("!-+"))));
   }
-  return tokens;
+  return names;
 }
 
 absl::Status applyCiphers(const Params& params, SSL_CTX& context) {
-  if (params.cipher_suites.empty()) {
-    SSL_CTX_set_cipher_list(&context, std::string(kDefaultCiphers).c_str());
+  const std::string list = params.cipher_suites.empty() ? std::string(kDefaultCiphers)
+                                                        : absl::StrJoin(params.cipher_suites, ":");
+  if (SSL_CTX_set_strict_cipher_list(&context, list.c_str()) == 1) {
     return absl::OkStatus();
   }
   std::vector<std::string> rejected;
-  const std::vector<std::string> tokens = cipherTokens(params.cipher_suites);
-  for (const std::string& token : tokens) {
-    const bool operates = absl::StartsWith(token, "!") || absl::StartsWith(token, "-") ||
-                          absl::StartsWith(token, "+");
-    const bool unsafe = absl::StrContains(token, "@") || absl::StrContains(token, "NULL");
-    if (unsafe || (!operates && SSL_CTX_set_cipher_list(&context, token.c_str()) != 1)) {
-      rejected.push_back(token);
+  for (const std::string& name : namesIn(list)) {
+    if (SSL_CTX_set_strict_cipher_list(&context, name.c_str()) != 1) {
+      rejected.push_back(name);
     }
   }
-  const bool good = rejected.empty() &&
-                    SSL_CTX_set_cipher_list(&context, absl::StrJoin(tokens, ":").c_str()) == 1;
   ERR_clear_error();
-  return good ? absl::OkStatus()
-              : errorAt(absl::StrCat(params.path, ".cipher_suites"),
-                        absl::StrCat("Failed to initialize cipher suites ",
-                                     absl::StrJoin(params.cipher_suites, ":"),
-                                     ". The following ciphers were rejected when tried "
-                                     "individually: ",
-                                     absl::StrJoin(rejected, ", ")));
+  return errorAt(absl::StrCat(params.path, ".cipher_suites"),
+                 absl::StrCat("Failed to initialize cipher suites ", list,
+                              ". The following ciphers were rejected when tried individually: ",
+                              absl::StrJoin(rejected, ", ")));
 }
 
-absl::Status applySignatures(const Params& params, bool server, SSL_CTX& context) {
+absl::Status applySignatures(const Params& params, SSL_CTX& context) {
   if (params.signature_algorithms.empty()) {
     return absl::OkStatus();
   }
   const std::string list = absl::StrJoin(params.signature_algorithms, ":");
-  const bool good = SSL_CTX_set1_sigalgs_list(&context, list.c_str()) == 1 &&
-                    (!server || SSL_CTX_set1_client_sigalgs_list(&context, list.c_str()) == 1);
+  const bool good = SSL_CTX_set1_sigalgs_list(&context, list.c_str()) == 1;
   ERR_clear_error();
   return good ? absl::OkStatus()
               : errorAt(absl::StrCat(params.path, ".signature_algorithms"),
@@ -88,12 +77,9 @@ absl::Status applySignatures(const Params& params, bool server, SSL_CTX& context
 } // namespace
 
 absl::Status applyParams(const Params& params, bool server, SSL_CTX& context) {
-  const int min = numberOf(params.min, TLS1_2_VERSION);
-  SSL_CTX_set_min_proto_version(&context, min);
+  SSL_CTX_set_min_proto_version(&context, numberOf(params.min, TLS1_2_VERSION));
   SSL_CTX_set_max_proto_version(&context,
                                 numberOf(params.max, server ? TLS1_3_VERSION : TLS1_2_VERSION));
-  // The library's levels refuse old versions whatever else says; that is the configuration's part.
-  SSL_CTX_set_security_level(&context, min < TLS1_2_VERSION ? 0 : 1);
   absl::Status status = applyCiphers(params, context);
   if (status.ok() && !params.tls13_suites.empty() &&
       SSL_CTX_set_ciphersuites(&context, params.tls13_suites.c_str()) != 1) {
@@ -108,7 +94,7 @@ absl::Status applyParams(const Params& params, bool server, SSL_CTX& context) {
     status = errorAt(absl::StrCat(params.path, ".ecdh_curves"),
                      absl::StrCat("Failed to initialize ECDH curves ", groups));
   }
-  status.Update(status.ok() ? applySignatures(params, server, context) : status);
+  status.Update(status.ok() ? applySignatures(params, context) : status);
   return status;
 }
 

@@ -26,7 +26,7 @@ std::string nameOf(X509_EXTENSION* extension) {
 // 5.2 and 5.3).
 absl::Status checkExtensions(const STACK_OF(X509_EXTENSION) * extensions,
                              std::initializer_list<int> known) {
-  for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++) {
+  for (size_t i = 0; i < sk_X509_EXTENSION_num(extensions); i++) {
     X509_EXTENSION* const extension = sk_X509_EXTENSION_value(extensions, i);
     const int kind = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
     if (X509_EXTENSION_get_critical(extension) == 1 &&
@@ -45,16 +45,35 @@ absl::Status checkExtensions(X509_CRL& crl) {
       checkExtensions(X509_CRL_get0_extensions(&crl),
                       {NID_issuing_distribution_point, NID_authority_key_identifier});
   const STACK_OF(X509_REVOKED)* const entries = X509_CRL_get_REVOKED(&crl);
-  for (int i = 0; status.ok() && i < sk_X509_REVOKED_num(entries); i++) {
+  for (size_t i = 0; status.ok() && i < sk_X509_REVOKED_num(entries); i++) {
     status = checkExtensions(X509_REVOKED_get0_extensions(sk_X509_REVOKED_value(entries, i)),
                              {NID_certificate_issuer});
   }
   return status;
 }
 
+// Whether `issuer` is who an authorityKeyIdentifier (RFC 5280, section 4.2.1.1) means; what either
+// does not say makes no difference.
+bool isId(const AUTHORITY_KEYID& id, X509& issuer) {
+  const ASN1_OCTET_STRING* const key = X509_get0_subject_key_id(&issuer);
+  if (id.keyid != nullptr && key != nullptr && ASN1_OCTET_STRING_cmp(id.keyid, key) != 0) {
+    return false;
+  }
+  if (id.serial != nullptr && ASN1_INTEGER_cmp(id.serial, X509_get0_serialNumber(&issuer)) != 0) {
+    return false;
+  }
+  for (size_t i = 0; i < sk_GENERAL_NAME_num(id.issuer); i++) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(id.issuer, i);
+    if (name->type == GEN_DIRNAME) {
+      return X509_NAME_cmp(name->d.directoryName, X509_get_issuer_name(&issuer)) == 0;
+    }
+  }
+  return true;
+}
+
 template <class Finds> bool anyBelowRoot(const STACK_OF(X509) * chain, Finds finds) {
-  for (int i = 0; i + 1 < sk_X509_num(chain); i++) {
-    if (finds(i, *sk_X509_value(chain, i), *sk_X509_value(chain, i + 1))) {
+  for (size_t i = 0; i + 1 < sk_X509_num(chain); i++) {
+    if (finds(static_cast<int>(i), *sk_X509_value(chain, i), *sk_X509_value(chain, i + 1))) {
       return true;
     }
   }
@@ -83,7 +102,7 @@ absl::StatusOr<std::unique_ptr<const RevocationList>> RevocationList::create(Crl
 
 bool RevocationList::claimsToBeOf(X509& issuer) const {
   return X509_NAME_cmp(X509_CRL_get_issuer(crl_.get()), X509_get_subject_name(&issuer)) == 0 &&
-         X509_check_akid(&issuer, signer_id_.get()) == X509_V_OK;
+         (signer_id_ == nullptr || isId(*signer_id_, issuer));
 }
 
 int RevocationList::trustedBy(X509& issuer) const {
@@ -136,7 +155,7 @@ absl::Status RevocationLists::addPem(absl::string_view text) {
   while (X509_CRL* const crl = PEM_read_bio_X509_CRL(bio.get(), nullptr, nullptr, nullptr)) {
     status.Update(add(CrlPtr(crl)));
   }
-  const unsigned long end = ERR_peek_last_error();
+  const uint32_t end = ERR_peek_last_error();
   if (ERR_GET_LIB(end) != ERR_LIB_PEM || ERR_GET_REASON(end) != PEM_R_NO_START_LINE) {
     status.Update(unreadable());
   }

@@ -22,19 +22,6 @@ std::string sessionId(SSL* ssl) {
   return absl::BytesToHexString({reinterpret_cast<const char*>(id), length});
 }
 
-absl::string_view curveOf(int digest) {
-  switch (digest) {
-  case NID_sha256:
-    return "_secp256r1";
-  case NID_sha384:
-    return "_secp384r1";
-  case NID_sha512:
-    return "_secp521r1";
-  default:
-    return "";
-  }
-}
-
 } // namespace
 
 Session::Session(SslPtr ssl, std::shared_ptr<const Context> context)
@@ -89,14 +76,9 @@ const net::CertificateFacts* Session::peer() const { return keep(peer_, peerLeaf
 
 std::vector<net::CertificateFacts> Session::peerChain() const {
   std::vector<net::CertificateFacts> facts;
-  X509* const leaf = peerLeaf();
-  const bool without_leaf = SSL_is_server(ssl_.get()) && refused == nullptr; // As a server has it.
-  if (without_leaf && leaf != nullptr) {
-    facts.push_back(factsOf(leaf));
-  }
   const STACK_OF(X509)* const chain =
-      refused == nullptr ? SSL_get_peer_cert_chain(ssl_.get()) : refused.get();
-  for (int i = 0; i < sk_X509_num(chain); i++) {
+      refused == nullptr ? SSL_get_peer_full_cert_chain(ssl_.get()) : refused.get();
+  for (size_t i = 0; i < sk_X509_num(chain); i++) {
     facts.push_back(factsOf(sk_X509_value(chain, i)));
   }
   return facts;
@@ -112,48 +94,16 @@ const net::CertificateFacts* Session::local() const {
 }
 
 std::string groupName(SSL* ssl) {
-  if (SSL_get0_session(ssl) == nullptr) {
-    return {}; // The handshake did not come so far.
-  }
-  switch (const int group = static_cast<int>(SSL_get_negotiated_group(ssl))) {
-  case NID_undef:
-    return {};
-  case NID_X9_62_prime256v1:
-    return "P-256";
-  case NID_secp384r1:
-    return "P-384";
-  case NID_secp521r1:
-    return "P-521";
-  default: {
-    const char* const name = OBJ_nid2sn(group);
-    return name == nullptr ? std::string() : name;
-  }
-  }
+  const uint16_t group = SSL_get_curve_id(ssl);
+  const char* const name = group == 0 ? nullptr : SSL_get_curve_name(group);
+  return name == nullptr ? std::string() : name;
 }
 
 std::string signatureName(SSL* ssl) {
-  int type = NID_undef;
-  int digest = NID_undef;
-  if (SSL_get_peer_signature_type_nid(ssl, &type) != 1) {
-    return {};
-  }
-  SSL_get_peer_signature_nid(ssl, &digest);
-  const char* const name = OBJ_nid2sn(digest);
-  const std::string hash = absl::AsciiStrToLower(name == nullptr ? "" : name);
-  switch (type) {
-  case EVP_PKEY_RSA:
-    return "rsa_pkcs1_" + hash;
-  case EVP_PKEY_RSA_PSS:
-    return "rsa_pss_rsae_" + hash;
-  case EVP_PKEY_EC:
-    return absl::StrCat("ecdsa", curveOf(digest), "_", hash);
-  case EVP_PKEY_ED25519:
-    return "ed25519";
-  case EVP_PKEY_ED448:
-    return "ed448";
-  default:
-    return {};
-  }
+  const uint16_t algorithm = SSL_get_peer_signature_algorithm(ssl);
+  const char* const name =
+      algorithm == 0 ? nullptr : SSL_get_signature_algorithm_name(algorithm, /*include_curve=*/1);
+  return name == nullptr ? std::string() : name;
 }
 
 } // namespace culvert::tls::internal

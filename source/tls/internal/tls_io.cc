@@ -2,7 +2,6 @@
 #include "source/tls/internal/tls_io.h"
 
 #include <openssl/err.h>
-#include <openssl/sslerr.h>
 
 #include <algorithm>
 #include <cstring>
@@ -31,10 +30,6 @@ constexpr size_t kBulkReadBytes = 7 * (kRecordBytes + 22) + 8;
 // Reads of the transport in one turn, so that records which bring nothing keep no other
 // connection waiting.
 constexpr int kReadsMax = 16;
-// What a peer may have us answer (changes of keys, RFC 8446, section 4.6.3) without reading it.
-constexpr size_t kAnswersMax = 16 * 1024;
-// For a peer whose first bytes are no record of a version there is: the library says nothing.
-constexpr absl::string_view kProtocolVersionAlert("\x15\x03\x01\x00\x02\x02\x46", 7);
 
 } // namespace
 
@@ -333,10 +328,6 @@ void TlsIo::onHandshakeDone() {
 
 // Remembers why, and counts it.
 void TlsIo::fail() {
-  if (state_ == State::kHandshake && shared_.records.empty() &&
-      ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_WRONG_VERSION_NUMBER) {
-    shared_.records = std::string(kProtocolVersionAlert);
-  }
   state_ = State::kFailed;
   Failure failure = takeFailure(session_->verify_detail);
   if (transport_reset_) {
@@ -374,9 +365,7 @@ IoResult TlsIo::read(absl::Span<char> into) {
   if (result != 1) {
     return readFailed(result, bytes);
   }
-  if (!answer()) {
-    return {IoStatus::kReset, 0};
-  }
+  answer();
   return {SSL_has_pending(ssl) == 1 || transport_more_ ? IoStatus::kMore : IoStatus::kOk, bytes};
 }
 
@@ -391,9 +380,7 @@ IoResult TlsIo::readFailed(int result, size_t bytes) {
   } else {
     fail();
   }
-  if (!answer()) {
-    return {IoStatus::kReset, 0};
-  }
+  answer();
   updateInterest();
   if (bytes > 0 && status != IoStatus::kOk) {
     return {IoStatus::kMore, bytes};
@@ -401,21 +388,13 @@ IoResult TlsIo::readFailed(int result, size_t bytes) {
   return {status, bytes};
 }
 
-// Sends what the library had to say while it read: an alert, or an answer to a change of keys.
-// False when the peer has more and more said to it, and does not listen.
-bool TlsIo::answer() {
-  answers_ = unsent_.empty() ? shared_.records.size() : answers_ + shared_.records.size();
-  if (answers_ > kAnswersMax) {
-    shared_.records.clear();
-    state_ = State::kFailed;
-    failure_ = "TLS_error:too many answers that nobody reads:TLS_error_end";
-    return false;
-  }
+// Sends what the library had to say while it read: an alert. Changes of keys (RFC 8446, section
+// 4.6.3) it answers with the next bytes that are written, however many there were.
+void TlsIo::answer() {
   if (!shared_.records.empty()) {
     flush(); // A failure shows in the next write or read.
     updateInterest();
   }
-  return true;
 }
 
 void TlsIo::beginTurn() {

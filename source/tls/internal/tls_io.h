@@ -68,7 +68,7 @@ private:
   void fail();
   size_t encrypt(Pieces& pieces);
   bool flush();
-  bool answer();
+  void answer();
   void beginTurn();
   void sendCloseNotify();
 
@@ -83,7 +83,6 @@ private:
   std::string failure_;
   net::Buffer unsent_;  // Records that the transport did not take.
   size_t withheld_ = 0; // What is in them of the caller's bytes.
-  size_t answers_ = 0;  // What is in them, or was a moment ago, that the peer had us say.
   int reads_ = 0;       // Of the transport, in this turn.
   State state_;
   event::FdEvents::ReadInterest wanted_read_ = event::FdEvents::ReadInterest::kNone;

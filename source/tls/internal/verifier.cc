@@ -58,7 +58,7 @@ absl::Status Verifier::loadRoots(SSL_CTX& context) const {
   if (config_.trusted_ca) {
     const InfosPtr infos = readPem(config_.trusted_ca->text);
     int roots = 0;
-    for (int i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
+    for (size_t i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
       const X509_INFO* const info = sk_X509_INFO_value(infos.get(), i);
       if (info->x509 != nullptr) {
         X509_check_purpose(info->x509, -1, 0); // Reads its extensions now, not on the workers.
@@ -91,7 +91,7 @@ absl::Status Verifier::loadRoots(SSL_CTX& context) const {
 absl::Status Verifier::loadCrl(X509_STORE& store) const {
   const InfosPtr infos = readPem(config_.crl->text);
   int lists = 0;
-  for (int i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
+  for (size_t i = 0; i < sk_X509_INFO_num(infos.get()); i++) {
     if (X509_CRL* const crl = sk_X509_INFO_value(infos.get(), i)->crl) {
       X509_STORE_add_crl(&store, crl);
       lists++;
@@ -123,15 +123,16 @@ absl::Status Verifier::checkNeedsRoots() const {
 Verifier::Verdict Verifier::verify(X509_STORE_CTX& chain, absl::string_view server_name) const {
   bool trusted = true;
   if (config_.trusted_ca || config_.system_roots) {
-    trusted = X509_verify_cert(&chain) > 0 && unrevoked(chain);
+    const auto [error, depth] = checkChain(chain);
+    trusted = error == X509_V_OK;
     if (!trusted) {
       stats_.fail_verify_error.add();
       if (!config_.accept_untrusted) {
+        X509_STORE_CTX_set_error(&chain, error);
         return {false, false,
                 absl::StrCat("verify cert failed: X509_verify_cert: certificate verification "
                              "error at depth ",
-                             X509_STORE_CTX_get_error_depth(&chain), ": ",
-                             X509_verify_cert_error_string(X509_STORE_CTX_get_error(&chain)))};
+                             depth, ": ", X509_verify_cert_error_string(error))};
       }
     }
   }
@@ -143,16 +144,14 @@ Verifier::Verdict Verifier::verify(X509_STORE_CTX& chain, absl::string_view serv
   return verdict;
 }
 
-// Of a chain that is good otherwise, by the lists of now.
-bool Verifier::unrevoked(X509_STORE_CTX& chain) const {
-  const auto lists = config_.revocations == nullptr ? nullptr : config_.revocations->lists();
-  if (lists == nullptr) {
-    return true;
+// By the roots, and then by the lists of now.
+RevocationLists::Verdict Verifier::checkChain(X509_STORE_CTX& chain) const {
+  if (X509_verify_cert(&chain) <= 0) {
+    return {X509_STORE_CTX_get_error(&chain), X509_STORE_CTX_get_error_depth(&chain)};
   }
-  const auto [error, depth] = lists->check(X509_STORE_CTX_get0_chain(&chain));
-  X509_STORE_CTX_set_error(&chain, error);
-  X509_STORE_CTX_set_error_depth(&chain, depth);
-  return error == X509_V_OK;
+  const auto lists = config_.revocations == nullptr ? nullptr : config_.revocations->lists();
+  return lists == nullptr ? RevocationLists::Verdict()
+                          : lists->check(X509_STORE_CTX_get0_chain(&chain));
 }
 
 Verifier::Verdict Verifier::verifyUris(X509_STORE_CTX& chain,

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "source/tls/config.h"
 #include "source/tls/internal/openssl.h"
+#include "source/tls/internal/revocation_lists.h"
 #include "source/tls/stats.h"
 
 namespace culvert::tls::internal {
@@ -44,7 +45,7 @@ private:
   absl::Status loadRoots(SSL_CTX& context) const;
   absl::Status loadCrl(X509_STORE& store) const;
   absl::Status checkNeedsRoots() const;
-  bool unrevoked(X509_STORE_CTX& chain) const;
+  RevocationLists::Verdict checkChain(X509_STORE_CTX& chain) const;
   Verdict verifyLeaf(X509& leaf, absl::string_view server_name) const;
   bool namesMatch(X509& leaf, absl::string_view server_name) const;
   bool digestsMatch(X509& leaf) const;

@@ -385,6 +385,10 @@ class Pods:
         return {"name": hostname.split(".")[0], "namespace": "shop", "hostname": hostname,
                 "vips": [vip], "ports": {"80": 8080}, **more}
 
+    def authority_path(self):
+        """Where the nodes' lab authority lies, certificate and key."""
+        return os.path.join(self.folder, "culvert-lab-ca-%d.pem" % os.geteuid())
+
     def table(self, workloads, policies=(), services=()):
         """Writes the table that the nodes read."""
         path = self.table_path + ".new"
