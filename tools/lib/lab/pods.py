@@ -148,7 +148,20 @@ def available():
     if os.geteuid() != 0:
         return "not root"
     missing = [tool for tool in ("ip", "iptables") if not shutil.which(tool)]
-    return "no " + ", ".join(missing) if missing else ""
+    return "no " + ", ".join(missing) if missing else _without_namespaces()
+
+
+def _without_namespaces():
+    """Why root may not make any, as in some containers; "" if it may."""
+    name = "cv%d-probe" % os.getpid()
+    try:
+        _run(["ip", "netns", "add", name])
+        _run(["ip", "netns", "exec", name, "true"])
+        return ""
+    except RuntimeError as error:
+        return "no network namespaces (%s)" % error
+    finally:
+        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
 
 
 def _run(command):
