@@ -14,26 +14,28 @@ struct NameLookups::Asker {
 NameLookups::Lookup::~Lookup() { asker_->done = nullptr; }
 
 NameLookups::NameLookups(event::Loop& main, net::DnsFamily family, MakeResolver make)
-    : main_(main), family_(family), make_(std::move(make)) {}
+    : main_(main), family_(family), make_(std::move(make)),
+      handle_(std::make_shared<Handle>(Handle{this})) {}
 
-NameLookups::~NameLookups() = default;
+NameLookups::~NameLookups() { stop(); }
 
 std::unique_ptr<NameLookups::Lookup> NameLookups::lookUp(event::Loop& loop, const std::string& name,
                                                          Done done) {
   auto asker = std::make_shared<Asker>(Asker{loop, std::move(done)});
-  main_.post([this, name, asker] { ask(name, asker); });
+  main_.post([handle = handle_, name, asker] {
+    if (handle->names != nullptr) {
+      handle->names->ask(name, asker);
+    }
+  });
   return std::make_unique<Lookup>(std::move(asker));
 }
 
 void NameLookups::stop() {
-  stopped_ = true;
+  handle_->names = nullptr;
   questions_.clear();
 }
 
 void NameLookups::ask(const std::string& name, std::shared_ptr<Asker> asker) {
-  if (stopped_) {
-    return;
-  }
   if (resolver_ == nullptr) {
     resolver_ = make_();
   }

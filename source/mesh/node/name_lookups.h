@@ -14,7 +14,7 @@ namespace culvert::mesh {
 
 // Turns names into addresses for connections of any loop, by a resolver on main. Who asks for a
 // name that is being asked for joins in; no answer is kept.
-// Threads: main, but for lookUp(). Lifetime: outlives main's run.
+// Threads: main, but for lookUp().
 class NameLookups {
   struct Asker;
 
@@ -49,6 +49,10 @@ private:
     std::unique_ptr<net::DnsQuery> query;
   };
 
+  struct Handle {
+    NameLookups* names;
+  };
+
   void ask(const std::string& name, std::shared_ptr<Asker> asker);
   void onAnswer(const std::string& name, net::DnsAnswer answer);
 
@@ -57,7 +61,7 @@ private:
   const MakeResolver make_;
   std::unique_ptr<net::DnsResolver> resolver_; // Null before the first question.
   absl::flat_hash_map<std::string, Question> questions_;
-  bool stopped_ = false;
+  const std::shared_ptr<Handle> handle_; // Through which who asks finds this.
 };
 
 } // namespace culvert::mesh

@@ -80,6 +80,14 @@ TEST_F(NameLookupsTest, NobodyIsAnsweredAfterTheEnd) {
   EXPECT_EQ(resolver_->asked, 1);
 }
 
+TEST_F(NameLookupsTest, AQuestionMayComeTooLate) {
+  auto names = std::make_unique<NameLookups>(main_, net::DnsFamily::kV4Only, nullptr);
+  const auto lookup = names->lookUp(worker_, "db.example", [](const net::DnsAnswer&) { FAIL(); });
+  names.reset();
+  main_.runOnce(false);
+  worker_.runOnce(false);
+}
+
 TEST_F(NameLookupsTest, AnswersOtherThreads) {
   std::thread worker([this] {
     const auto lookup = names_.lookUp(worker_, "db.example", [this](const net::DnsAnswer& answer) {
