@@ -404,7 +404,7 @@ void Http2Session::dropStreams() {
   while (Http2StreamIo* stream = streams_.popFront()) {
     stream->session_ = nullptr;
     stream->live_ = false;
-    stream->onReset(static_cast<uint32_t>(NGHTTP2_ERR_EOF)); // No code that a peer could say.
+    stream->onReset(std::nullopt);
   }
 }
 

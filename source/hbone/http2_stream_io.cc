@@ -50,7 +50,7 @@ void Http2StreamIo::onTaken(size_t bytes) {
   }
 }
 
-void Http2StreamIo::onReset(uint32_t code) {
+void Http2StreamIo::onReset(std::optional<uint32_t> code) {
   reset_ = true;
   reset_code_ = code;
   onPeer();
@@ -105,10 +105,12 @@ std::string Http2StreamIo::failureReason() const {
   if (response_ != nullptr && response_->status / 100 != 2) {
     return absl::StrCat("the peer answered ", response_->status);
   }
-  if (reset_ && reset_code_ == static_cast<uint32_t>(NGHTTP2_ERR_EOF)) {
-    return "tunnel lost";
+  if (!reset_) {
+    return "";
   }
-  return reset_ ? absl::StrCat("stream reset: ", nghttp2_http2_strerror(reset_code_)) : "";
+  return reset_code_.has_value()
+             ? absl::StrCat("stream reset: ", nghttp2_http2_strerror(*reset_code_))
+             : std::string(net::kTunnelLost);
 }
 
 net::Address Http2StreamIo::localAddress() const {

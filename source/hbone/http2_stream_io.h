@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "source/base/intrusive_list.h"
@@ -42,7 +43,7 @@ public:
   // Client: the response's headers; null while none came.
   const Http2Headers* response() const { return response_.get(); }
   // The code of the RST_STREAM that ended it (RFC 9113, section 7); 0 where there was none.
-  uint32_t resetCode() const { return reset_code_; }
+  uint32_t resetCode() const { return reset_code_.value_or(0); }
   // What a close with `reset` tells the peer instead of CONNECT_ERROR or CANCEL, and an answer
   // that ends the stream before the peer did instead of NO_ERROR.
   void resetAs(uint32_t code) { reset_as_ = code; }
@@ -71,12 +72,12 @@ private:
   void onReady() override;
   bool takesMore() const override;
   void onTaken(size_t bytes) override;
-  void onReset(uint32_t code);
+  void onReset(std::optional<uint32_t> code); // None: the session took it along.
 
   Http2Session* session_; // Null when the session is over, or this was closed.
   std::unique_ptr<Http2Headers> response_;
   int32_t id_ = -1;
-  uint32_t reset_code_ = 0;
+  std::optional<uint32_t> reset_code_;
   uint32_t reset_as_ = 0;
   bool opening_;          // A client's whose response did not come yet.
   bool writable_ = false; // The windows have room.

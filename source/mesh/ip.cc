@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/mesh/ip.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -49,12 +46,8 @@ Ip Ip::of(const net::Address& address) {
 bool Ip::isV4() const { return std::equal(kV4Prefix.begin(), kV4Prefix.end(), bytes_.begin()); }
 
 net::Address Ip::withPort(uint16_t port) const {
-  sockaddr_storage storage{};
-  auto& in6 = reinterpret_cast<sockaddr_in6&>(storage);
-  in6.sin6_family = AF_INET6;
-  in6.sin6_port = htons(port);
-  std::memcpy(&in6.sin6_addr, bytes_.data(), bytes_.size());
-  return net::Address::fromSockaddr(storage, sizeof(in6)); // Makes IPv4 of what is IPv4.
+  return net::Address::fromIpBytes({reinterpret_cast<const char*>(bytes_.data()), bytes_.size()},
+                                   port);
 }
 
 std::string Ip::toString() const { return withPort(0).ipString(); }

@@ -13,6 +13,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "source/base/check.h"
 
 namespace culvert::net {
 namespace {
@@ -26,6 +27,10 @@ absl::Status malformed(absl::string_view ip) {
 template <class Sockaddr> Sockaddr& as(sockaddr_storage& storage) {
   std::memset(&storage, 0, sizeof(Sockaddr));
   return reinterpret_cast<Sockaddr&>(storage);
+}
+
+template <class Ip> absl::string_view bytesOf(const Ip& ip) {
+  return {reinterpret_cast<const char*>(&ip), sizeof(ip)};
 }
 
 } // namespace
@@ -113,25 +118,32 @@ Address Address::internal(absl::string_view listener, absl::string_view endpoint
   return Address(Kind::kInternal, absl::StrCat(listener, "/", endpoint_id));
 }
 
-Address Address::fromSockaddr(const sockaddr_storage& storage, socklen_t length) {
+Address Address::fromIpBytes(absl::string_view ip, uint16_t port) {
   Address address;
+  address.kind_ = ip.size() == sizeof(in_addr) ? Kind::kIpv4 : Kind::kIpv6;
+  CULVERT_CHECK(ip.size() == sizeof(in_addr) || ip.size() == address.ip_.size());
+  std::memcpy(address.ip_.data(), ip.data(), ip.size());
+  address.port_ = port;
+  if (address.isMapped()) {
+    return fromIpBytes(ip.substr(sizeof(in6_addr) - sizeof(in_addr)), port);
+  }
+  return address;
+}
+
+Address Address::fromSockaddr(const sockaddr_storage& storage, socklen_t length) {
   if (storage.ss_family == AF_INET) {
     const auto& in = reinterpret_cast<const sockaddr_in&>(storage);
-    address.kind_ = Kind::kIpv4;
-    address.port_ = ntohs(in.sin_port);
-    std::memcpy(address.ip_.data(), &in.sin_addr, 4);
-  } else if (storage.ss_family == AF_INET6) {
+    return fromIpBytes(bytesOf(in.sin_addr), ntohs(in.sin_port));
+  }
+  if (storage.ss_family == AF_INET6) {
     const auto& in6 = reinterpret_cast<const sockaddr_in6&>(storage);
-    address.port_ = ntohs(in6.sin6_port);
-    if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-      address.kind_ = Kind::kIpv4;
-      std::memcpy(address.ip_.data(), in6.sin6_addr.s6_addr + 12, 4);
-    } else {
-      address.kind_ = Kind::kIpv6;
+    Address address = fromIpBytes(bytesOf(in6.sin6_addr), ntohs(in6.sin6_port));
+    if (address.kind_ == Kind::kIpv6) {
       address.scope_id_ = in6.sin6_scope_id;
-      std::memcpy(address.ip_.data(), in6.sin6_addr.s6_addr, 16);
     }
-  } else if (storage.ss_family == AF_UNIX) {
+    return address;
+  }
+  if (storage.ss_family == AF_UNIX) {
     const auto& un = reinterpret_cast<const sockaddr_un&>(storage);
     const size_t bytes = length - offsetof(sockaddr_un, sun_path);
     if (bytes > 0 && un.sun_path[0] == '\0') {
@@ -139,7 +151,7 @@ Address Address::fromSockaddr(const sockaddr_storage& storage, socklen_t length)
     }
     return Address(Kind::kPipe, std::string(un.sun_path, strnlen(un.sun_path, bytes)));
   }
-  return address;
+  return {};
 }
 
 Address Address::localOf(int fd) {

@@ -34,6 +34,8 @@ public:
   static absl::StatusOr<Address> pipe(absl::string_view path);
   // `endpoint_id` may be empty.
   static Address internal(absl::string_view listener, absl::string_view endpoint_id);
+  // 4 or 16 bytes in network order. IPv4 in the form of IPv6 becomes IPv4, here and below.
+  static Address fromIpBytes(absl::string_view ip, uint16_t port);
   static Address fromSockaddr(const sockaddr_storage& storage, socklen_t length);
   static Address localOf(int fd);
   static Address peerOf(int fd);

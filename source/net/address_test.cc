@@ -48,6 +48,14 @@ TEST(Address, ReadsAnAddressWithItsPort) {
   }
 }
 
+TEST(Address, IsMadeOfBytes) {
+  EXPECT_EQ(Address::fromIpBytes("\1\2\3\4", 80), ip("1.2.3.4", 80));
+  for (const char* text : {"2001:db8::1", "::1", "::"}) {
+    EXPECT_EQ(Address::fromIpBytes(ip(text).ipBytes(), 80), ip(text, 80));
+  }
+  EXPECT_EQ(Address::fromIpBytes(ip("::ffff:1.2.3.4").ipBytes(), 80), ip("1.2.3.4", 80));
+}
+
 TEST(Address, SurvivesTheKernelsForm) {
   for (const Address& address :
        {ip("1.2.3.4", 80), ip("2001:db8::1", 65535), *Address::pipe("/run/x.sock"),

@@ -71,6 +71,10 @@ enum class CloseCode : uint8_t {
 #undef CULVERT_CLOSE_CODE
 };
 
+// What is said of a tunnel that went with the connection that carried it: the detail of its
+// CloseReason where it leads to a host, its Io's failureReason() where it comes from a peer.
+inline constexpr absl::string_view kTunnelLost = "tunnel lost";
+
 // How a connection ended: whose fault, which way, and a filter's own word for it.
 // Lifetime: `detail` is a literal, or lives as long as whoever gave it.
 struct CloseReason {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/upstream/tcp_upstream.h"
 
-#include <chrono>
 #include <atomic>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -255,7 +255,7 @@ void TcpUpstream::closeIfTo(const Host& host) {
 CloseReason TcpUpstream::seenBySession(const CloseReason& reason) {
   const bool with_carrier = carrier_ != nullptr && (carrier_->lost() || carrier_->broken());
   return with_carrier && reason.code == CloseCode::kPeerReset
-             ? CloseReason::of(CloseCode::kUpstreamClosed, "tunnel lost")
+             ? CloseReason::of(CloseCode::kUpstreamClosed, net::kTunnelLost)
              : asUpstream(reason);
 }
 

@@ -2,10 +2,8 @@
 #include "source/filters/proxy_protocol/header.h"
 
 #include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -115,22 +113,6 @@ bool checkTlvs(absl::string_view tlvs) {
   return true;
 }
 
-Address addressAt(absl::string_view ip, size_t port) {
-  sockaddr_storage storage{};
-  if (ip.size() == sizeof(in_addr)) {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(static_cast<uint16_t>(port));
-    std::memcpy(&v4.sin_addr, ip.data(), ip.size());
-    return Address::fromSockaddr(storage, sizeof(v4));
-  }
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(static_cast<uint16_t>(port));
-  std::memcpy(&v6.sin6_addr, ip.data(), ip.size());
-  return Address::fromSockaddr(storage, sizeof(v6));
-}
-
 // Source, destination, their ports, then TLVs. Both transports of a family are taken as Envoy does.
 bool readBody(uint8_t family, absl::string_view body, ParsedHeader& header) {
   const size_t ip_bytes = family == 0x11 || family == 0x12   ? sizeof(in_addr)
@@ -140,8 +122,10 @@ bool readBody(uint8_t family, absl::string_view body, ParsedHeader& header) {
   if (ip_bytes == 0 || body.size() < address_bytes) {
     return false;
   }
-  header.source = addressAt(body.substr(0, ip_bytes), numberAt(body, 2 * ip_bytes));
-  header.destination = addressAt(body.substr(ip_bytes, ip_bytes), numberAt(body, 2 * ip_bytes + 2));
+  const auto port = [&](size_t at) { return static_cast<uint16_t>(numberAt(body, at)); };
+  header.source = Address::fromIpBytes(body.substr(0, ip_bytes), port(2 * ip_bytes));
+  header.destination =
+      Address::fromIpBytes(body.substr(ip_bytes, ip_bytes), port(2 * ip_bytes + 2));
   header.has_addresses = true;
   header.tlvs = body.substr(address_bytes);
   return isUnicast(header.source) && isUnicast(header.destination) && checkTlvs(header.tlvs);

@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/filters/socks5/messages.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
-#include <cstring>
-
 namespace culvert::socks5 {
 namespace {
 
@@ -40,20 +35,6 @@ Message whole(size_t bytes) {
   return message;
 }
 
-// Of 4 or 16 bytes. IPv4 in the form of IPv6 becomes IPv4.
-net::Address addressOf(absl::string_view ip, uint16_t port) {
-  sockaddr_storage storage{};
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
-  uint8_t* const bytes = v6.sin6_addr.s6_addr;
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  if (ip.size() == sizeof(in_addr)) {
-    bytes[10] = bytes[11] = 0xff;
-  }
-  std::memcpy(bytes + sizeof(in6_addr) - ip.size(), ip.data(), ip.size());
-  return net::Address::fromSockaddr(storage, sizeof(v6));
-}
-
 // One of a request, whose kind of address is a known one, once it is all there.
 Message readDestination(absl::string_view stream) {
   const uint8_t kind = byteAt(stream, kHeadBytes - 1);
@@ -72,7 +53,7 @@ Message readDestination(absl::string_view stream) {
   if (named) {
     message.name = host;
   } else {
-    message.destination = addressOf(host, message.port);
+    message.destination = net::Address::fromIpBytes(host, message.port);
   }
   return message;
 }

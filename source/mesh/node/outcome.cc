@@ -10,9 +10,6 @@
 namespace culvert::mesh {
 namespace {
 
-// What is said of a tunnel that went with the connection that carried it: the detail of its
-// CloseReason where it leads to a host, its Io's failureReason() where it comes from a peer.
-constexpr absl::string_view kTunnelLost = "tunnel lost";
 constexpr uint32_t kFailures = net::kUpstreamConnectionFailure | net::kNoHealthyUpstream |
                                net::kUpstreamOverflow | net::kNoClusterFound |
                                net::kUpstreamRetryLimitExceeded;
@@ -53,8 +50,8 @@ Outcome connectFailure(absl::string_view reason, const ConnectionRecord& record)
 
 // Then bytes may be missing.
 bool lost(const net::ConnectionInfo& info, bool inbound) {
-  return inbound ? info.transport_failure_reason == kTunnelLost
-                 : info.close_reason.detail == kTunnelLost;
+  return inbound ? info.transport_failure_reason == net::kTunnelLost
+                 : info.close_reason.detail == net::kTunnelLost;
 }
 
 } // namespace
