@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "source/base/proto.h"
-#include "source/config/validate.h"
 #include "source/filter_api/listener_filter.h"
+#include "source/server/extension_proto.h"
 
 namespace culvert::server {
 namespace {
@@ -69,26 +69,13 @@ std::vector<Disabled> readPredicates(const google::protobuf::RepeatedPtrField<Pr
 std::shared_ptr<const ListenerFilterConfig>
 readListenerFilter(const listener::ListenerFilter& proto, const std::string& path,
                    FactoryContext& context, Problems& problems) {
-  const std::string type = base::typeOf(proto.typed_config());
   const auto* const factory =
-      context.registry.find<ListenerFilterFactory>(registry::Category::kListenerFilter, type);
-  if (factory == nullptr) {
-    problems.error(path, "there is no such listener filter",
-                   absl::StrCat("Didn't find a registered implementation for '", proto.name(),
-                                "' with type URL: '", type, "'"));
-    return nullptr;
-  }
-  const std::unique_ptr<google::protobuf::Message> message = factory->newConfig();
-  const std::string inside = absl::StrCat(path, ".typed_config");
-  if (!config::unpack(proto.typed_config(), inside, *message, problems)) {
-    return nullptr;
-  }
-  auto created = factory->create(*message, context);
-  if (!created.ok()) {
-    problems.errorFrom(created.status(), inside);
-    return nullptr;
-  }
-  return *std::move(created);
+      findExtension<ListenerFilterFactory>(proto, registry::Category::kListenerFilter,
+                                           "listener filter", path, context.registry, problems);
+  return factory == nullptr
+             ? nullptr
+             : createExtension(*factory, proto.typed_config(), absl::StrCat(path, ".typed_config"),
+                               problems, context);
 }
 
 // Envoy asks the first chain, or the default one where there is no other.

@@ -17,7 +17,7 @@
 #include "source/base/proto.h"
 #include "source/base/random.h"
 #include "source/config/bootstrap_parts.h"
-#include "source/config/validate.h"
+#include "source/server/extension_proto.h"
 #include "source/server/internal_listener_proto.h"
 #include "source/server/listener_filters_proto.h"
 
@@ -86,20 +86,6 @@ FilterChainMatch readMatch(const listener::FilterChainMatch& proto, const std::s
   return match;
 }
 
-// The factory and the unpacked message of one filter; null when that was reported.
-const NetworkFilterFactory* findFactory(const listener::Filter& proto, const std::string& path,
-                                        FactoryContext& context, Problems& problems) {
-  const std::string type = base::typeOf(proto.typed_config());
-  const auto* const factory =
-      context.registry.find<NetworkFilterFactory>(registry::Category::kNetworkFilter, type);
-  if (factory == nullptr) {
-    problems.error(path, "there is no such network filter",
-                   absl::StrCat("Didn't find a registered implementation for '", proto.name(),
-                                "' with type URL: '", type, "'"));
-  }
-  return factory;
-}
-
 // Envoy's rule and words: the terminal filter comes last, and last comes a terminal filter.
 void checkPosition(const NetworkFilterFactory& factory, const listener::Filter& proto, bool last,
                    const std::string& path, Problems& problems) {
@@ -120,21 +106,16 @@ FilterConfigs readFilters(const google::protobuf::RepeatedPtrField<listener::Fil
   FilterConfigs configs;
   for (int i = 0; i < filters.size(); i++) {
     const std::string where = at(path, "filters", i);
-    const auto* const factory = findFactory(filters[i], where, context, problems);
+    const auto* const factory =
+        findExtension<NetworkFilterFactory>(filters[i], registry::Category::kNetworkFilter,
+                                            "network filter", where, context.registry, problems);
     if (factory == nullptr) {
       continue;
     }
     checkPosition(*factory, filters[i], i + 1 == filters.size(), where, problems);
-    const std::unique_ptr<google::protobuf::Message> message = factory->newConfig();
-    const std::string inside = at(where, "typed_config");
-    if (!config::unpack(filters[i].typed_config(), inside, *message, problems)) {
-      continue;
-    }
-    auto filter = factory->create(*message, context);
-    if (filter.ok()) {
-      configs.push_back(*std::move(filter));
-    } else {
-      problems.errorFrom(filter.status(), inside);
+    if (auto filter = createExtension(*factory, filters[i].typed_config(),
+                                      at(where, "typed_config"), problems, context)) {
+      configs.push_back(std::move(filter));
     }
   }
   return configs;
@@ -152,26 +133,12 @@ std::string matchText(const listener::FilterChainMatch& match) {
 std::shared_ptr<const DownstreamTransport>
 readTransport(const core::TransportSocket& proto, const std::string& path, stats::Scope& scope,
               FactoryContext& context, Problems& problems) {
-  const std::string type = base::typeOf(proto.typed_config());
-  const auto* const factory = static_cast<const DownstreamTransportFactory*>(
-      context.registry.findFactory(registry::Category::kTransportSocketIn, type));
-  if (factory == nullptr) {
-    problems.error(path, "there is no such transport socket",
-                   absl::StrCat("Didn't find a registered implementation for '", proto.name(),
-                                "' with type URL: '", type, "'"));
-    return nullptr;
-  }
-  const std::unique_ptr<google::protobuf::Message> message = factory->newConfig();
-  const std::string inside = at(path, "typed_config");
-  if (!config::unpack(proto.typed_config(), inside, *message, problems)) {
-    return nullptr;
-  }
-  auto transport = factory->create(*message, context, scope);
-  if (!transport.ok()) {
-    problems.errorFrom(transport.status(), inside);
-    return nullptr;
-  }
-  return *std::move(transport);
+  const auto* const factory = findExtension<DownstreamTransportFactory>(
+      proto, registry::Category::kTransportSocketIn, "transport socket", path, context.registry,
+      problems);
+  return factory == nullptr ? nullptr
+                            : createExtension(*factory, proto.typed_config(),
+                                              at(path, "typed_config"), problems, context, scope);
 }
 
 FilterChainPtr readChain(const listener::FilterChain& proto, const std::string& path,
