@@ -27,8 +27,7 @@ using google::protobuf::Message;
 constexpr char kName[] = "culvert.transport_sockets.mesh";
 
 absl::Status noMesh() {
-  return absl::InvalidArgumentError(
-      "identity: the bootstrap has no extension culvert.bootstrap.mesh");
+  return absl::InvalidArgumentError(absl::StrCat("identity: ", culvert::mesh::kNoNode));
 }
 
 // Whose certificate a connection shows: the configured one, or the node's of now.

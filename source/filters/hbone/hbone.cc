@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "source/base/log.h"
 #include "source/base/random.h"
 #include "source/filter_api/filter.h"
@@ -11,6 +12,7 @@
 #include "source/filters/hbone/hbone.pb.h"
 #include "source/mesh/inbound.h"
 #include "source/mesh/node/connection_record.h"
+#include "source/mesh/node/counted_connection.h"
 #include "source/mesh/node/far_end.h"
 #include "source/mesh/node/node.h"
 #include "source/mesh/node/outcome.h"
@@ -30,8 +32,7 @@ struct Config {
   static absl::StatusOr<std::shared_ptr<const Config>> create(const Proto& proto,
                                                               FactoryContext& context) {
     if (context.mesh == nullptr) {
-      return absl::FailedPreconditionError(
-          "tunnel_cluster: the bootstrap has no extension culvert.bootstrap.mesh");
+      return absl::FailedPreconditionError(absl::StrCat("tunnel_cluster: ", mesh::kNoNode));
     }
     return std::make_shared<const Config>(proto, *context.mesh);
   }
@@ -87,6 +88,8 @@ private:
   Next onAnswer(Route route, const net::DnsAnswer& answer);
   Next deny(std::string error);
 
+  void count();
+
   Next pause(std::string error);
   void goOn(Next next);
 
@@ -96,7 +99,7 @@ private:
   Counter& denied_;
   std::shared_ptr<ConnectionRecord> record_;          // Null where it carries another one's.
   const ConnectionRecord* carried_ = nullptr;         // Null: it carries none.
-  std::unique_ptr<mesh::LocalWorkloadWait> wait_;     // Null: it does not.
+  std::unique_ptr<mesh::WorkloadWait> wait_;          // Null: it does not.
   std::unique_ptr<mesh::NameLookups::Lookup> lookup_; // Null: there is none.
   bool paused_ = false;
 };
@@ -170,9 +173,14 @@ Next Hbone::follow(Route route) {
     state.set(kTcpProxyNoTunnel, config_.no_tunnel);
   }
   if (record_->crossing == nullptr) {
-    config_.node.traffic().onOpened(*record_);
+    count();
   }
   return Next::kContinue;
+}
+
+void Hbone::count() {
+  record_->counted = std::make_unique<mesh::CountedConnection>(
+      config_.node.traffic(), connection().loop(), connection().info(), *record_);
 }
 
 void Hbone::leaveTunnel(const Route& route) {
@@ -201,7 +209,8 @@ void Hbone::cross(const Route& route) {
   state.set(net::ExpectedPeer::kKey, peersOf(route.inner_expected));
   state.set(kTcpProxyCluster, config_.gateway_cluster);
   state.set(net::TunnelObserver::kKey,
-            std::make_shared<mesh::FarEnd>(record_, config_.node.traffic()));
+            std::make_shared<mesh::FarEnd>(record_, config_.node.traffic(), connection().loop(),
+                                           connection().info()));
 }
 
 // To the gateway, for a connection that crosses to another network.
@@ -264,10 +273,10 @@ void Hbone::onClose(const CloseReason&) {
     carried_->crossing->failure = mesh::connectFailureOf(connection().info());
   }
   if (record_ != nullptr && record_->known) {
-    if (record_->crossing != nullptr && !record_->crossing->opened) {
-      config_.node.traffic().onOpened(*record_);
+    if (record_->counted == nullptr) { // It never came to the other network.
+      count();
     }
-    config_.node.traffic().onClosed(connection().info(), *record_);
+    record_->counted->end();
   }
 }
 

@@ -263,7 +263,7 @@ TEST_F(HboneCrossingTest, WithoutAClusterForThemOtherNetworksAreRefused) {
 TEST_F(HboneTest, WithoutItsOwnWorkloadItServesNobody) {
   filter().open();
   EXPECT_FALSE(filter().isClosed());
-  filter().advance(mesh::LocalWorkloadWait::kTimeout);
+  filter().advance(mesh::WorkloadWait::kTimeout);
   EXPECT_TRUE(filter().isClosed());
   EXPECT_EQ(left(mesh::ConnectionRecord::kKey),
             "failed to fetch information about local workload: web.shop (web)");

@@ -10,6 +10,7 @@
 #include "source/filters/mesh_inbound/mesh_inbound.pb.h"
 #include "source/mesh/inbound.h"
 #include "source/mesh/node/connection_record.h"
+#include "source/mesh/node/counted_connection.h"
 #include "source/mesh/node/node.h"
 #include "source/mesh/tracing_headers.h"
 #include "source/net/proxy_header.h"
@@ -30,7 +31,7 @@ struct Config {
   static absl::StatusOr<std::shared_ptr<const Config>> create(const Proto& proto,
                                                               FactoryContext& context) {
     if (context.mesh == nullptr) {
-      return absl::FailedPreconditionError("the bootstrap has no extension culvert.bootstrap.mesh");
+      return absl::FailedPreconditionError(mesh::kNoNode);
     }
     return std::make_shared<const Config>(proto, *context.mesh);
   }
@@ -78,7 +79,7 @@ private:
   Counter& accepted_;
   Counter& refused_;
   std::shared_ptr<ConnectionRecord> record_;
-  std::unique_ptr<mesh::LocalWorkloadWait> wait_; // Null: it does not.
+  std::unique_ptr<mesh::WorkloadWait> wait_; // Null: it does not.
 };
 
 Next MeshInbound::onOpen() {
@@ -175,7 +176,8 @@ Next MeshInbound::accept(const mesh::InboundUpstream& upstream) {
   accepted_.add();
   record_->known = true;
   record_->target = upstream.destination;
-  config_.node.traffic().onOpened(*record_);
+  record_->counted = std::make_unique<mesh::CountedConnection>(config_.node.traffic(),
+                                                               connection().loop(), info, *record_);
   net::FilterState& state = info.mutableFilterState();
   state.set(kOriginalDstAddress, std::make_shared<net::AddressState>(upstream.connect_to));
   if (upstream.proxy_destination.has_value()) {
@@ -204,7 +206,7 @@ Next MeshInbound::accept(const mesh::InboundUpstream& upstream) {
 void MeshInbound::onClose(const CloseReason&) {
   wait_.reset();
   if (record_ != nullptr && record_->known) {
-    config_.node.traffic().onClosed(connection().info(), *record_);
+    record_->counted->end();
   }
 }
 

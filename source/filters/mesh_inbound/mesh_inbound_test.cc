@@ -132,7 +132,7 @@ TEST_F(MeshInboundTest, ItsOwnWorkloadIsWaitedFor) {
 TEST_F(MeshInboundTest, WithoutItsOwnWorkloadNobodyComesIn) {
   ask("10.0.0.2:8080");
   EXPECT_FALSE(filter().isClosed());
-  filter().advance(mesh::LocalWorkloadWait::kTimeout);
+  filter().advance(mesh::WorkloadWait::kTimeout);
   EXPECT_TRUE(filter().isClosed());
   EXPECT_EQ(answer_->refusal, 503u);
 }

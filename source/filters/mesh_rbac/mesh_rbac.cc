@@ -26,7 +26,7 @@ struct Config {
   static absl::StatusOr<std::shared_ptr<const Config>> create(const Proto& proto,
                                                               FactoryContext& context) {
     if (context.mesh == nullptr) {
-      return absl::FailedPreconditionError("the bootstrap has no extension culvert.bootstrap.mesh");
+      return absl::FailedPreconditionError(mesh::kNoNode);
     }
     return std::make_shared<const Config>(Config{*context.mesh, proto.log_verdicts()});
   }

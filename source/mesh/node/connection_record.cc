@@ -2,6 +2,7 @@
 #include "source/mesh/node/connection_record.h"
 
 #include "source/mesh/ip.h"
+#include "source/mesh/node/counted_connection.h"
 #include "source/mesh/tracing_headers.h"
 
 namespace culvert::mesh {
@@ -40,6 +41,10 @@ net::Address canonical(const net::Address& address) {
 }
 
 } // namespace
+
+ConnectionRecord::ConnectionRecord(Direction where) : direction(where) {}
+
+ConnectionRecord::~ConnectionRecord() = default;
 
 std::shared_ptr<ConnectionRecord> ConnectionRecord::leaveWith(net::ConnectionInfo& info,
                                                               Direction where) {

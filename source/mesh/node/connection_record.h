@@ -15,6 +15,8 @@
 
 namespace culvert::mesh {
 
+class CountedConnection;
+
 // What the mesh's filters found out about a connection, for one another and for the access log: in
 // the filter state under kKey. Names of fields: those of the access log ("src.workload"), and what
 // is sent along with a CONNECT ("authority", "baggage", "forwarded", "traceparent",
@@ -31,12 +33,12 @@ public:
   struct Crossing {
     std::shared_ptr<net::ExpectedPeer> gateway; // Who is at `destination`.
     std::string network;                        // Where the connection comes from.
-    bool opened = false;                        // It has been counted as such.
     // Why the gateway could not be reached; "": not in time. Nothing: it could, or may yet.
     std::optional<std::string> failure;
   };
 
-  explicit ConnectionRecord(Direction where) : direction(where) {}
+  explicit ConnectionRecord(Direction where);
+  ~ConnectionRecord() override;
 
   // Makes one and leaves it with the connection.
   static std::shared_ptr<ConnectionRecord> leaveWith(net::ConnectionInfo& info, Direction where);
@@ -63,6 +65,8 @@ public:
   // What went wrong before there was an upstream connection, or since; "": nothing.
   mutable std::string error;
   mutable bool denied = false; // By a policy.
+  // How it counts; null: not yet, for who is at the other end is not known.
+  std::unique_ptr<CountedConnection> counted;
 };
 
 } // namespace culvert::mesh

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "source/mesh/node/counted_connection.h"
 #include "source/mesh/tracing_headers.h"
 
 namespace culvert::mesh {
@@ -14,8 +15,7 @@ void FarEnd::onTunnelOpened(const net::RequestInfo::Fields& answer, const net::T
   }
   record_->destination_workload = workload;
   record_->destination_identity = tls == nullptr ? std::nullopt : firstIdentity(tls->peerUriSans());
-  record_->crossing->opened = true;
-  traffic_.onOpened(*record_);
+  record_->counted = std::make_unique<CountedConnection>(traffic_, loop_, info_, *record_);
 }
 
 } // namespace culvert::mesh

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "source/event/loop.h"
 #include "source/mesh/node/connection_record.h"
 #include "source/mesh/node/traffic.h"
 #include "source/net/tunnel_observer.h"
@@ -15,8 +16,10 @@ namespace culvert::mesh {
 // the connection as opened. Threads: the connection's worker.
 class FarEnd final : public net::TunnelObserver {
 public:
-  FarEnd(std::shared_ptr<ConnectionRecord> record, Traffic& traffic)
-      : record_(std::move(record)), traffic_(traffic) {}
+  // `info`: the connection's, in whose filter state this is.
+  FarEnd(std::shared_ptr<ConnectionRecord> record, Traffic& traffic, event::Loop& loop,
+         const net::ConnectionInfo& info)
+      : record_(std::move(record)), traffic_(traffic), loop_(loop), info_(info) {}
 
   void onTunnelOpened(const net::RequestInfo::Fields& answer,
                       const net::TlsInfo* tls) const override;
@@ -24,6 +27,8 @@ public:
 private:
   const std::shared_ptr<ConnectionRecord> record_;
   Traffic& traffic_;
+  event::Loop& loop_;
+  const net::ConnectionInfo& info_;
 };
 
 } // namespace culvert::mesh

@@ -12,8 +12,12 @@ namespace culvert::mesh {
 struct Node::OfLoop {
   explicit OfLoop(event::Loop&) {}
   std::optional<InboundConnections> inbound; // Nothing before the first.
-  base::IntrusiveList<LocalWorkloadWait> waiting;
+  base::IntrusiveList<WorkloadWait> waiting;
 };
+
+std::string WorkloadKey::toString() const {
+  return absl::StrCat(service_account, ".", ns, " (", name, ")");
+}
 
 Node::Node(NodeSettings settings, std::unique_ptr<Certificates> certificates,
            std::unique_ptr<NameLookups> names)
@@ -58,22 +62,20 @@ void Node::onUpdate(event::Loop& loop, const Touched& touched) {
       LOG(info, rbac, "%d connection(s) closed, no longer allowed after an update", ended);
     }
   }
-  if (!touched.workloads) {
+  base::IntrusiveList<WorkloadWait>& waiting = loop.local<OfLoop>().waiting;
+  if (!touched.workloads || waiting.empty() || localWorkload() == nullptr) {
     return;
   }
-  base::IntrusiveList<LocalWorkloadWait>& waiting = loop.local<OfLoop>().waiting;
-  base::IntrusiveList<LocalWorkloadWait> told; // One that goes on may end others.
+  base::IntrusiveList<WorkloadWait> told; // One that goes on may end others, or wait anew.
   told.splice(waiting);
-  while (LocalWorkloadWait* const wait = told.popFront()) {
-    waiting.pushBack(*wait);
-    wait->onUpdate();
+  while (WorkloadWait* const wait = told.popFront()) {
+    wait->finish();
   }
 }
 
-std::unique_ptr<LocalWorkloadWait> Node::awaitWorkload(event::Loop& loop,
-                                                       std::function<void()> done) const {
-  auto wait =
-      std::make_unique<LocalWorkloadWait>(table_, loop, settings_.workload, std::move(done));
+std::unique_ptr<WorkloadWait> Node::awaitWorkload(event::Loop& loop,
+                                                  std::function<void()> done) const {
+  auto wait = std::make_unique<WorkloadWait>(loop, std::move(done));
   loop.local<OfLoop>().waiting.pushBack(*wait);
   return wait;
 }

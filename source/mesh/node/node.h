@@ -7,28 +7,44 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "source/base/mutex.h"
 #include "source/event/loop.h"
 #include "source/mesh/certificates/certificates.h"
 #include "source/mesh/inbound.h"
 #include "source/mesh/inbound_connections.h"
+#include "source/mesh/loop_watch.h"
 #include "source/mesh/node/name_lookups.h"
 #include "source/mesh/node/traffic.h"
+#include "source/mesh/node/workload_wait.h"
 #include "source/mesh/table.h"
 #include "source/mesh/table_reader.h"
-#include "source/mesh/table_watch.h"
 
 namespace culvert::mesh {
 
+// Whom a node works for.
+struct WorkloadKey {
+  std::string name;
+  std::string ns;
+  std::string service_account;
+
+  // "SERVICE_ACCOUNT.NAMESPACE (NAME)"
+  std::string toString() const;
+};
+
 // Who a node is.
 struct NodeSettings {
-  LocalWorkloadWait::Key workload; // That it works for.
-  std::string node_name;           // Local workloads are of this one; "": of any.
+  WorkloadKey workload;
+  std::string node_name; // Local workloads are of this one; "": of any.
   Text network;
   net::Address readiness_address; // No kind: nowhere.
   net::Address stats_address;     // The same.
   IllegalPorts illegal_ports{/*socks5=*/false};
 };
+
+// Why something that needs a Node cannot be configured.
+inline constexpr absl::string_view kNoNode =
+    "the bootstrap has no extension culvert.bootstrap.mesh";
 
 // What the process knows of the mesh that it is a node of. Filters and transport sockets find it in
 // the context that they are made with.
@@ -56,8 +72,7 @@ public:
   std::string noWorkload() const;
   // For a connection of `loop` that has just looked in vain: `done` when it is there, or not in
   // time. Not called once what this returns is gone. Threads: the loop's.
-  std::unique_ptr<LocalWorkloadWait> awaitWorkload(event::Loop& loop,
-                                                   std::function<void()> done) const;
+  std::unique_ptr<WorkloadWait> awaitWorkload(event::Loop& loop, std::function<void()> done) const;
   // Its identity as a URI; "": the same. Any thread.
   std::string localIdentity() const;
   // Of workloads without addresses.

@@ -3,7 +3,9 @@
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
+#include "source/event/simulated_clock.h"
 #include "source/mesh/node/connection_record.h"
+#include "source/mesh/node/counted_connection.h"
 #include "source/mesh/node/node_for_test.h"
 #include "source/mesh/node/outcome.h"
 
@@ -21,6 +23,8 @@ protected:
   }
   bool counts(absl::string_view line) { return absl::StrContains(traffic_.render(), line); }
 
+  event::SimulatedClock clock_;
+  event::Loop loop_{"worker", clock_};
   net::ConnectionInfo info_;
   ConnectionRecord record_{Direction::kOutbound};
   Traffic traffic_;
@@ -64,11 +68,11 @@ TEST_F(NodeTest, AResetIsASuccess) {
 TEST_F(NodeTest, ALostTunnelIsNoSuccess) {
   ConnectionRecord inbound(ConnectionRecord::Direction::kInbound);
   record_.tunnelled = inbound.tunnelled = true;
-  info_.close_reason = net::CloseReason::of(net::CloseCode::kUpstreamClosed, "tunnel lost");
+  info_.close_reason = net::CloseReason::of(net::CloseCode::kUpstreamClosed, net::kTunnelLost);
   EXPECT_EQ(Outcome::of(info_, record_).error,
             "send: destination disconnected before all data was written");
   EXPECT_EQ(Outcome::of(info_, inbound).flag, "-");
-  info_.transport_failure_reason = "tunnel lost";
+  info_.transport_failure_reason = std::string(net::kTunnelLost);
   EXPECT_EQ(Outcome::of(info_, inbound).flag, "CONNECT");
 }
 
@@ -100,8 +104,7 @@ TEST_F(NodeTest, ARevokedPeerIsToBlameForTheReset) {
 TEST_F(NodeTest, WhoIsDeniedIsCountedAsThat) {
   record_.error = "policy";
   record_.denied = true;
-  traffic_.onOpened(record_);
-  traffic_.onClosed(info_, record_);
+  CountedConnection(traffic_, loop_, info_, record_).end();
   EXPECT_TRUE(counts("istio_tcp_connections_opened_total{reporter=\"source\",source_workload="
                      "\"unknown\""));
   EXPECT_TRUE(counts("response_flags=\"DENY\",connection_security_policy=\"unknown\"} 1\n"));
@@ -127,12 +130,40 @@ TEST_F(NodeTest, SocketsAreThoseOfItsListeners) {
 TEST_F(NodeTest, BytesAreThoseFromAndToWhoConnected) {
   info_.bytes_received = 5;
   info_.bytes_sent = 7;
-  traffic_.onOpened(record_);
-  traffic_.onClosed(info_, record_);
-  traffic_.onClosed(info_, record_);
+  CountedConnection(traffic_, loop_, info_, record_).end();
+  CountedConnection(traffic_, loop_, info_, record_).end();
   EXPECT_TRUE(counts("} 10\n"));
   EXPECT_TRUE(counts("} 14\n"));
   EXPECT_FALSE(counts("istio_tcp_connections_failed_total{"));
+}
+
+TEST_F(NodeTest, BytesCountWhileAConnectionIsOpen) {
+  CountedConnection connection(traffic_, loop_, info_, record_);
+  const auto pass = [&] {
+    clock_.advance(CountedConnection::kReportInterval);
+    loop_.runOnce(false);
+  };
+  info_.bytes_received = 5;
+  info_.bytes_sent = 7;
+  EXPECT_FALSE(counts("} 5\n"));
+  pass();
+  EXPECT_TRUE(counts("} 5\n"));
+  EXPECT_TRUE(counts("} 7\n"));
+  info_.bytes_sent = 17;
+  pass();
+  EXPECT_TRUE(counts("} 5\n"));
+  EXPECT_TRUE(counts("} 17\n"));
+  info_.bytes_sent = 18;
+  connection.end();
+  EXPECT_TRUE(counts("} 18\n"));
+}
+
+TEST_F(NodeTest, WhatHasEndedCountsNoMore) {
+  CountedConnection(traffic_, loop_, info_, record_).end();
+  info_.bytes_sent = 7;
+  clock_.advance(CountedConnection::kReportInterval);
+  loop_.runOnce(false);
+  EXPECT_FALSE(counts("} 7\n"));
 }
 
 } // namespace

@@ -8,17 +8,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "source/mesh/node/outcome.h"
 
 namespace culvert::mesh {
 namespace {
 
 using Direction = ConnectionRecord::Direction;
 
+constexpr size_t kSeriesMax = 64 * 1024;
+
 absl::string_view reporterOf(Direction direction) {
   return direction == Direction::kOutbound ? "source" : "destination";
 }
-constexpr size_t kSeriesMax = 64 * 1024;
 
 // Grows a list of labels.
 class Labels {
@@ -100,29 +100,19 @@ void Traffic::countSockets(ConnectionRecord::Direction direction, const stats::G
   sockets_[static_cast<size_t>(direction)].push_back(&open);
 }
 
-void Traffic::onOpened(const ConnectionRecord& record) {
-  const std::string labels = labelsOf(record, "-");
-  base::MutexLock lock(mutex_);
-  seriesOf(labels).opened++;
-}
-
 // Names come from peers, too: what finds no room counts without labels.
-Traffic::Series& Traffic::seriesOf(const std::string& labels) {
-  const auto it = series_.find(labels);
-  return it != series_.end() ? it->second : series_[series_.size() < kSeriesMax ? labels : ""];
-}
-
-void Traffic::onClosed(const net::ConnectionInfo& info, const ConnectionRecord& record) {
-  const absl::string_view flag = Outcome::of(info, record).flag;
+Traffic::Series& Traffic::seriesOf(const ConnectionRecord& record, absl::string_view flag) {
   const std::string labels = labelsOf(record, flag);
-  const std::string of_bytes = flag == "-" ? labels : labelsOf(record, "-");
   base::MutexLock lock(mutex_);
-  Series& end = seriesOf(labels);
-  end.closed++;
-  end.failed += flag == "-" ? 0 : 1;
-  Series& bytes = seriesOf(of_bytes);
-  bytes.received_bytes += info.bytes_received;
-  bytes.sent_bytes += info.bytes_sent;
+  const auto it = series_.find(labels);
+  if (it != series_.end()) {
+    return *it->second;
+  }
+  std::unique_ptr<Series>& made = series_[series_.size() < kSeriesMax ? labels : ""];
+  if (made == nullptr) {
+    made = std::make_unique<Series>();
+  }
+  return *made;
 }
 
 // Not one of a direction that nobody listens for.
@@ -150,22 +140,25 @@ void Traffic::onLookup(const ConnectionRecord& record, absl::string_view hostnam
 }
 
 std::string Traffic::render() const {
-  std::map<std::string, Series> series;
+  std::map<std::string, const Series*> series;
   std::map<std::string, uint64_t> lookups;
   {
     base::MutexLock lock(mutex_);
-    series.insert(series_.begin(), series_.end());
+    for (const auto& [labels, counts] : series_) {
+      series.emplace(labels, counts.get());
+    }
     lookups.insert(lookups_.begin(), lookups_.end());
   }
   std::string page;
   // Series of a flag have no bytes and were not opened; those of none did not fail.
-  const auto family = [&](absl::string_view name, absl::string_view help, uint64_t Series::* value,
-                          bool always) {
+  const auto family = [&](absl::string_view name, absl::string_view help,
+                          std::atomic<uint64_t> Series::* counter, bool always) {
     absl::StrAppend(&page, "# HELP istio_tcp_", name, "_total ", help, ".\n# TYPE istio_tcp_", name,
                     "_total counter\n");
     for (const auto& [labels, counts] : series) {
-      if (counts.*value > 0 || (always && counts.opened > 0)) {
-        absl::StrAppend(&page, "istio_tcp_", name, "_total{", labels, "} ", counts.*value, "\n");
+      const uint64_t value = counts->*counter;
+      if (value > 0 || (always && counts->opened > 0)) {
+        absl::StrAppend(&page, "istio_tcp_", name, "_total{", labels, "} ", value, "\n");
       }
     }
   };

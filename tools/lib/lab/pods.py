@@ -235,6 +235,7 @@ class Pod:
             self.command("curl", "-gsS", "--max-time", str(within_s), *arguments),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=within_s * 3)
         return done.returncode, done.stdout
+
     def transfer(self, host, port, size):
         """How `size` bytes came back from an echo: "FIN <size> same"."""
         done = subprocess.run(
@@ -319,8 +320,11 @@ class Pod:
 
     def wait_log(self, *wanted, count=1, within_s=10):
         """The first such line, as soon as there are `count` of them."""
-        return until(lambda: self.log(*wanted)[count - 1:] and self.log(*wanted), within_s,
-                     "%d lines of %s with %s" % (count, self.name, wanted))[0]
+        def enough():
+            lines = self.log(*wanted)
+            return lines[:1] if len(lines) >= count else []
+
+        return until(enough, within_s, "%d lines of %s with %s" % (count, self.name, wanted))[0]
 
     def descriptors(self):
         """How many the node has open."""
