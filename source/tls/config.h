@@ -20,6 +20,9 @@ class Revocations;
 
 enum class Version : uint8_t { kAuto, k1_0, k1_1, k1_2, k1_3 };
 
+// Envoy's policies: each replaces what Params says by what the standard allows.
+enum class CompliancePolicy : uint8_t { kNone, kFips202205, kCnsa2_202603, kCnsa1_202603 };
+
 struct Params {
   Version min = Version::kAuto;
   Version max = Version::kAuto;
@@ -27,6 +30,7 @@ struct Params {
   std::string tls13_suites;               // With colons between; empty: the library's.
   std::vector<std::string> groups;
   std::vector<std::string> signature_algorithms;
+  CompliancePolicy policy = CompliancePolicy::kNone;
   std::string path;
 };
 

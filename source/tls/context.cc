@@ -225,6 +225,7 @@ std::unique_ptr<net::Io> Context::connect(event::Loop& loop, std::unique_ptr<net
                                           const std::string& server_name, WantedUris wanted) const {
   internal::SslPtr ssl(SSL_new(context_.get()));
   SSL_set_connect_state(ssl.get());
+  SSL_set_enforce_rsa_key_usage(ssl.get(), 1); // TLS 1.3 always does.
   if (!server_name.empty()) {
     SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
   }

@@ -360,6 +360,60 @@ TEST_F(ContextTest, WhatIsWrongWithRulesIsSaidInEnvoysWords) {
             "validation_context.crl: Failed to load CRL from crl.pem without trusted CA");
 }
 
+TEST_F(ContextTest, AKeyIsUsedAsItsCertificateSays) {
+  server_config_.certificates = {
+      certificateOf(authority_.issue({.rsa = true, .key_usage = "keyEncipherment"}))};
+  for (const Version version : {Version::k1_2, Version::k1_3}) {
+    client_config_.params.max = version;
+    server_context_ = nullptr;
+    EXPECT_TRUE(has(clientRefuses(), "KEY_USAGE_BIT_INCORRECT"));
+  }
+}
+
+TEST_F(ContextTest, AFipsPolicyTakesItsCurvesAndCiphers) {
+  server_config_.params.policy = CompliancePolicy::kFips202205;
+  server_config_.params.groups = {"X25519"}; // Overruled.
+  begin();
+  expectConnected();
+  EXPECT_EQ(serverStat("curves.P-256"), 1u);
+  client_config_.params.groups = {"X25519"};
+  client_config_.params.max = Version::k1_3;
+  server_context_ = nullptr;
+  EXPECT_TRUE(has(serverRefuses(), "NO_SHARED_GROUP"));
+  client_config_.params = {};
+  client_config_.params.cipher_suites = {"ECDHE-ECDSA-CHACHA20-POLY1305"};
+  server_context_ = nullptr;
+  EXPECT_TRUE(has(serverRefuses(), "NO_SHARED_CIPHER"));
+}
+
+TEST_F(ContextTest, ACnsaPolicyAgreesOnKeysByMlKem) {
+  server_config_.certificates = {certificateOf(authority_.issue({.rsa = true}))};
+  for (const CompliancePolicy policy :
+       {CompliancePolicy::kCnsa1_202603, CompliancePolicy::kCnsa2_202603}) {
+    server_config_.params.policy = client_config_.params.policy = policy;
+    server_context_ = nullptr;
+    begin();
+    expectConnected();
+  }
+  EXPECT_EQ(serverStat("curves.MLKEM1024"), 2u);
+  EXPECT_EQ(serverStat("versions.TLSv1.3"), 2u);
+  EXPECT_EQ(serverStat("ciphers.TLS_AES_256_GCM_SHA384"), 2u);
+  EXPECT_EQ(store_.findCounter("cluster.ssl.sigalgs.rsa_pss_rsae_sha384")->value(), 2u);
+}
+
+TEST_F(ContextTest, OnlyOneCnsaPolicyTakesWhoIsOlder) {
+  server_config_.certificates = {certificateOf(authority_.issue({.rsa = true}))};
+  client_config_.params.groups = {"P-384"};
+  server_config_.params.policy = CompliancePolicy::kCnsa1_202603;
+  begin();
+  expectConnected();
+  EXPECT_EQ(serverStat("curves.P-384"), 1u);
+  EXPECT_EQ(serverStat("ciphers.ECDHE-RSA-AES256-GCM-SHA384"), 1u);
+  server_config_.params.policy = CompliancePolicy::kCnsa2_202603;
+  server_context_ = nullptr;
+  EXPECT_TRUE(has(serverRefuses(), "UNSUPPORTED_PROTOCOL"));
+}
+
 TEST_F(ContextTest, WhatIsWrongWithParametersIsSaidInEnvoysWords) {
   Params& params = server_config_.params;
   params.path = "tls_params";

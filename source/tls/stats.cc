@@ -9,7 +9,15 @@ namespace culvert::tls {
 namespace {
 
 constexpr absl::string_view kVersions[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
-constexpr absl::string_view kCurves[] = {"P-256", "P-384", "P-521", "X25519", "X448"};
+constexpr absl::string_view kCurves[] = {"P-256",
+                                         "P-384",
+                                         "P-521",
+                                         "X25519",
+                                         "X448",
+                                         "X25519MLKEM768",
+                                         "SecP256r1MLKEM768",
+                                         "SecP384r1MLKEM1024",
+                                         "MLKEM1024"};
 constexpr absl::string_view kCiphers[] = {"TLS_AES_128_GCM_SHA256",
                                           "TLS_AES_256_GCM_SHA384",
                                           "TLS_CHACHA20_POLY1305_SHA256",

@@ -87,6 +87,11 @@ class Nodes(corpus_case.CorpusCase):
         self.table(policy("nobody", "Allow"))
         until(lambda: self.web.ask(self.cart.ip, PORT)[1] == "", 10, "the denial")
 
+    def test_keys_may_be_agreed_on_by_ml_kem(self):
+        self.start_nodes(COMPLIANCE_POLICY="pqc")
+        self.asks(self.web, self.cart, ("FIN", "from %s\nhello" % self.web.ip))
+        self.assertEqual(self.cart.stat("mesh.inbound.ssl.curves.X25519MLKEM768"), 1)
+
     def test_a_connection_waits_for_its_workload(self):
         self.start_nodes()
         self.pods.table([self.pods.workload("cart")])

@@ -78,9 +78,9 @@ class TlsBackend:
 
 
 class TlsCase(CorpusCase):
-    def shake(self, name="echo.lab.test", context=None, session=None, **options):
+    def shake(self, name="echo.lab.test", context=None, session=None, where=None, **options):
         """A client whose handshake is done."""
-        raw = socket.create_connection(self.here(), timeout=20)
+        raw = socket.create_connection(where or self.here(), timeout=20)
         self.addCleanup(raw.close)
         context = context or client_context(**options)
         tls = context.wrap_socket(raw, server_hostname=name, session=session)

@@ -400,5 +400,52 @@ class Originate(TlsCase):
                                         "TLSV1_ALERT_UNKNOWN_CA:TLS_error_end")
 
 
+class Policies(TlsCase):
+    """compliance_policies: what is left of TLS, on both sides."""
+
+    def comply(self, policy):
+        self.backend("A", A)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-384", "-nodes", "-subj", "/CN=p384", "-days", "1",
+                        "-keyout", self.tmp("p384.key"), "-out", self.tmp("p384.pem")],
+                       check=True, capture_output=True)
+        self.serve("tls/policies.yaml", lambda text: text.replace("CNSA2_202603", policy))
+
+    def agreed(self, policy, curve, cipher):
+        self.comply(policy)
+        self.say_hi()
+        self.expect(secure={"ssl.curves." + curve: 1, "ssl.ciphers." + cipher: 1,
+                            "ssl.versions.TLSv1.3": 1,
+                            "ssl.sigalgs.ecdsa_secp384r1_sha384": 1})
+
+    def test_fips(self):
+        self.agreed("FIPS_202205", "P-256", "TLS_AES_128_GCM_SHA256")
+
+    def test_cnsa_of_today(self):
+        self.agreed("CNSA1_202603", "MLKEM1024", "TLS_AES_256_GCM_SHA384")
+
+    def test_cnsa_after_quantum_computers(self):
+        self.agreed("CNSA2_202603", "MLKEM1024", "TLS_AES_256_GCM_SHA384")
+
+    def test_others_must_comply(self):
+        self.comply("CNSA2_202603")
+        self.refused("SSLV3_ALERT_HANDSHAKE_FAILURE", where=self.here(TA))
+        self.proxy.wait_stats({self.listener_stat("ssl.connection_error", TA): 1})
+
+
+class KeyUsage(TlsCase):
+    """A host whose certificate is for other things than what it is used for."""
+
+    def test_is_refused(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+                        "-subj", "/CN=p384", "-addext", "keyUsage=keyEncipherment,keyCertSign",
+                        "-days", "1", "-keyout", self.tmp("p384.key"),
+                        "-out", self.tmp("p384.pem")], check=True, capture_output=True)
+        self.serve("tls/policies.yaml", lambda text: text.replace(
+            "tls_params: {compliance_policies: [CNSA2_202603]}", "tls_params: {}"))
+        self.ended(self.connect().end(), b"", "FIN")
+        self.expect(secure={"ssl.connection_error": 1, "ssl.handshake": 0})
+
+
 if __name__ == "__main__":
     corpus_case.main()

@@ -8,8 +8,8 @@
 #include "culvert/mesh/v1/mesh.pb.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "source/base/proto.h"
-#include "source/config/mesh/mesh_log.h"
 #include "source/config/mesh/crl_file.h"
+#include "source/config/mesh/mesh_log.h"
 #include "source/config/mesh/mesh_tls.h"
 #include "source/config/validate.h"
 #include "source/mesh/certificates/lab_source.h"
@@ -59,6 +59,7 @@ public:
     }
     culvert::mesh::TlsRules rules;
     rules.allow_tls12 = proto_.certificates().allow_tls12();
+    rules.post_quantum_only = proto_.certificates().post_quantum_only();
     event::Loop& main = contexts.main();
     if (!proto_.certificates().crl_file().empty()) {
       rules.revocations = std::make_shared<culvert::tls::Revocations>(main);

@@ -37,7 +37,8 @@ bootstrap_extensions:
     node_name: @NODE@
     network: @NETWORK@
     local_file: @FILE@
-    certificates: {lab_authority: {}, validity: @VALIDITY@, allow_tls12: @TLS12@, crl_file: @CRL@}
+    certificates: {lab_authority: {}, validity: @VALIDITY@, allow_tls12: @TLS12@,
+                   post_quantum_only: @PQC@, crl_file: @CRL@}
     readiness_address: "@ANY@:15021"
     stats_address: "@ANY@:15020"
     socks5: @SOCKS5@
@@ -344,6 +345,7 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
       {"@VALIDITY@", durationOf(environment.certificate_validity)},
       {"@IPV4_LOOKUPS@", flag(!environment.ipv6)},
       {"@TLS12@", flag(environment.allow_tls12)},
+      {"@PQC@", flag(environment.post_quantum_only)},
       {"@STREAM_WINDOW@", absl::StrCat(environment.stream_window_bytes)},
       {"@CONNECTION_WINDOW@", absl::StrCat(environment.connection_window_bytes)},
       {"@STREAMS@", absl::StrCat(environment.tunnel_streams_max)},

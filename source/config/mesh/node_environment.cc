@@ -39,7 +39,6 @@ constexpr std::pair<const char*, const char*> kUnsupported[] = {
     {"CA_ADDRESS", "a certificate authority"},
     {"LOCAL_XDS", "a table in the environment; LOCAL_XDS_PATH names a file"},
     {"PROXY_CONFIG", "a mesh configuration"},
-    {"COMPLIANCE_POLICY", "compliance policies"},
 };
 constexpr const char* kUnsupportedIfTrue[] = {"XDS_ON_DEMAND", "ISTIO_META_DNS_CAPTURE"};
 
@@ -253,6 +252,11 @@ absl::StatusOr<NodeEnvironment> NodeEnvironment::read(const Lookup& lookup, uint
   environment.crl_file = reader.text("CRL_PATH");
   environment.certificate_validity = reader.duration("SECRET_TTL", hours(24));
   environment.allow_tls12 = reader.text("TLS12_ENABLED") == "true";
+  const std::string policy = reader.text("COMPLIANCE_POLICY");
+  if (!policy.empty() && policy != "pqc") {
+    reader.fail("COMPLIANCE_POLICY", "is not pqc, the only policy there is");
+  }
+  environment.post_quantum_only = policy == "pqc";
   environment.tell_baggage = reader.flag("ENABLE_RESPONSE_BAGGAGE", true);
   environment.proxy_to_loopback = reader.flag("LOCALHOST_APP_TUNNEL", true);
   readTransport(reader, environment);

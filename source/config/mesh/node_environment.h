@@ -28,6 +28,7 @@ struct NodeEnvironment {
   bool ipv6 = true;
   bool socks5 = false; // UNSTABLE_ENABLE_SOCKS5
   bool allow_tls12 = false;
+  bool post_quantum_only = false;
   bool log_verdicts = false;
   bool json_log = false;
   bool tell_baggage = true;

@@ -85,6 +85,9 @@ TEST(NodeEnvironment, NamesTheVariableThatIsWrong) {
             "invalid environment variable IPV6_ENABLED=yes: is neither true nor false");
   EXPECT_EQ(refusal({{"KEEPALIVE_TIME", "soon"}}),
             "invalid environment variable KEEPALIVE_TIME=soon: is no duration, as 10s or 5m");
+  EXPECT_EQ(refusal({{"COMPLIANCE_POLICY", "fips"}}),
+            "invalid environment variable COMPLIANCE_POLICY=fips: is not pqc, the only policy "
+            "there is");
   EXPECT_EQ(refusal({{"PACKET_MARK", "x"}}),
             "invalid environment variable PACKET_MARK=x: is no number up to 4294967295");
   EXPECT_EQ(refusal({{"ZTUNNEL_WORKER_THREADS", "120%"}}),

@@ -21,6 +21,7 @@ namespace matcher_v3 = envoy::type::matcher::v3;
 
 using base::errorAt;
 using culvert::tls::CertificateConfig;
+using culvert::tls::CompliancePolicy;
 using culvert::tls::ContextConfig;
 using culvert::tls::Params;
 using culvert::tls::SanMatcher;
@@ -46,6 +47,19 @@ Version versionOf(tls_v3::TlsParameters::TlsProtocol protocol) {
   }
 }
 
+CompliancePolicy policyOf(tls_v3::TlsParameters::CompliancePolicy policy) {
+  switch (policy) {
+  case tls_v3::TlsParameters::FIPS_202205:
+    return CompliancePolicy::kFips202205;
+  case tls_v3::TlsParameters::CNSA2_202603:
+    return CompliancePolicy::kCnsa2_202603;
+  case tls_v3::TlsParameters::CNSA1_202603:
+    return CompliancePolicy::kCnsa1_202603;
+  default:
+    return CompliancePolicy::kNone;
+  }
+}
+
 template <class Strings> std::vector<std::string> listOf(const Strings& strings) {
   return {strings.begin(), strings.end()};
 }
@@ -57,6 +71,9 @@ Params readParams(const tls_v3::TlsParameters& proto) {
   params.cipher_suites = listOf(proto.cipher_suites());
   params.groups = listOf(proto.ecdh_curves());
   params.signature_algorithms = listOf(proto.signature_algorithms());
+  if (proto.compliance_policies_size() > 0) { // One at most.
+    params.policy = policyOf(proto.compliance_policies(0));
+  }
   params.path = "tls_params";
   return params;
 }

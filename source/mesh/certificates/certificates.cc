@@ -25,7 +25,8 @@ constexpr char kSuites13[] = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256";
 constexpr const char* kSuites12[] = {"ECDHE-ECDSA-AES256-GCM-SHA384",
                                      "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
                                      "ECDHE-RSA-AES128-GCM-SHA256"};
-constexpr const char* kGroups[] = {"X25519", "P-256", "P-384"};
+constexpr const char* kGroups[] = {"X25519", "P-256", "P-384", "X25519MLKEM768"};
+constexpr const char* kPostQuantumGroup = "X25519MLKEM768";
 
 // All SPIFFE identities of the trust domain that `identity` is of; nothing: it is none.
 absl::StatusOr<tls::SanMatcher> trustDomainOf(const std::string& identity) {
@@ -49,7 +50,11 @@ tls::ContextConfig configOf(const IssuedCertificate& issued, const TlsRules& rul
   config.params.max = tls::Version::k1_3;
   config.params.tls13_suites = kSuites13;
   config.params.cipher_suites.assign(std::begin(kSuites12), std::end(kSuites12));
-  config.params.groups.assign(std::begin(kGroups), std::end(kGroups));
+  if (rules.post_quantum_only) {
+    config.params.groups = {kPostQuantumGroup};
+  } else {
+    config.params.groups.assign(std::begin(kGroups), std::end(kGroups));
+  }
   config.alpn_protocols = {"h2"};
   tls::CertificateConfig certificate;
   certificate.chain = tls::Source{issued.chain, "<mesh>"};

@@ -20,6 +20,7 @@ namespace culvert::mesh {
 // The TLS of a mesh: what both ends of a tunnel insist on.
 struct TlsRules {
   bool allow_tls12 = false;
+  bool post_quantum_only = false;                // Keys are agreed on by X25519MLKEM768 only.
   std::shared_ptr<tls::Revocations> revocations; // Null: nobody is.
 };
 

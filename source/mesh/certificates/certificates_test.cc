@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "source/event/simulated_clock.h"
 #include "source/base/file.h"
+#include "source/event/simulated_clock.h"
 #include "source/mesh/certificates/lab_source.h"
 #include "source/tls/certificates_for_test.h"
 #include "source/tls/pair_for_test.h"
@@ -120,6 +120,20 @@ TEST_F(CertificatesTest, AClientMeetsNobodyButWhomItWants) {
 
 TEST_F(CertificatesTest, AServerRefusesOtherTrustDomains) {
   EXPECT_FALSE(connects(kStranger, kCart, want({kCart})));
+}
+
+TEST_F(CertificatesTest, KeysMayHaveToBeAgreedOnByMlKem) {
+  others_rules_.post_quantum_only = true;
+  EXPECT_TRUE(connects(kWeb, kCart, want({kCart}))); // The others have that last.
+  const auto agreed = [&](const std::string& curve) {
+    loop_.runOnce(false); // main, where counters are made.
+    const stats::Counter* const counter = store_.findCounter("mesh.outbound.ssl.curves." + curve);
+    return counter == nullptr ? 0 : counter->value();
+  };
+  EXPECT_EQ(agreed("X25519MLKEM768"), 1u);
+  others_rules_.post_quantum_only = false;
+  EXPECT_TRUE(connects(kWeb, kCart, want({kCart})));
+  EXPECT_EQ(agreed("X25519"), 1u);
 }
 
 TEST_F(CertificatesTest, WhoIsRevokedIsRefused) {

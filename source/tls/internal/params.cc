@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "source/tls/internal/load.h"
@@ -17,6 +18,28 @@ constexpr absl::string_view kDefaultCiphers =
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
 constexpr absl::string_view kDefaultGroups = "X25519:P-256";
 constexpr size_t kProtocolBytesMax = 255;
+
+// What a policy leaves of protocols, in the words of Params.
+struct Allowed {
+  Version min; // Up to TLS 1.3.
+  const char* ciphers12;
+  const char* suites13;
+  const char* groups;
+  const char* signatures;
+};
+constexpr Allowed kFips202205 = {
+    Version::k1_2,
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384", "P-256:P-384",
+    "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512:ecdsa_secp256r1_sha256:"
+    "ecdsa_secp384r1_sha384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512"};
+constexpr char kCnsaCiphers[] = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+constexpr char kCnsaSuites[] = "TLS_AES_256_GCM_SHA384";
+constexpr char kCnsaSignatures[] = "ecdsa_secp384r1_sha384:rsa_pss_rsae_sha384:rsa_pkcs1_sha384";
+constexpr Allowed kCnsa2 = {Version::k1_3, kCnsaCiphers, kCnsaSuites, "MLKEM1024", kCnsaSignatures};
+constexpr Allowed kCnsa1 = {Version::k1_2, kCnsaCiphers, kCnsaSuites, "MLKEM1024:P-384",
+                            kCnsaSignatures};
 
 uint16_t numberOf(Version version, uint16_t automatic) {
   switch (version) {
@@ -74,9 +97,7 @@ absl::Status applySignatures(const Params& params, SSL_CTX& context) {
                         absl::StrCat("Failed to initialize TLS signature algorithms ", list));
 }
 
-} // namespace
-
-absl::Status applyParams(const Params& params, bool server, SSL_CTX& context) {
+absl::Status applyEach(const Params& params, bool server, SSL_CTX& context) {
   SSL_CTX_set_min_proto_version(&context, numberOf(params.min, TLS1_2_VERSION));
   SSL_CTX_set_max_proto_version(&context,
                                 numberOf(params.max, server ? TLS1_3_VERSION : TLS1_2_VERSION));
@@ -96,6 +117,40 @@ absl::Status applyParams(const Params& params, bool server, SSL_CTX& context) {
   }
   status.Update(status.ok() ? applySignatures(params, context) : status);
   return status;
+}
+
+const Allowed* allowedBy(CompliancePolicy policy) {
+  switch (policy) {
+  case CompliancePolicy::kNone:
+    return nullptr;
+  case CompliancePolicy::kFips202205:
+    return &kFips202205;
+  case CompliancePolicy::kCnsa2_202603:
+    return &kCnsa2;
+  case CompliancePolicy::kCnsa1_202603:
+    return &kCnsa1;
+  }
+  return nullptr;
+}
+
+} // namespace
+
+// A policy comes last and wins, as Envoy has it; what it overrules has to be right nevertheless.
+absl::Status applyParams(const Params& params, bool server, SSL_CTX& context) {
+  const absl::Status status = applyEach(params, server, context);
+  const Allowed* const allowed = allowedBy(params.policy);
+  if (!status.ok() || allowed == nullptr) {
+    return status;
+  }
+  Params complying;
+  complying.min = allowed->min;
+  complying.max = Version::k1_3;
+  complying.cipher_suites = {allowed->ciphers12};
+  complying.tls13_suites = allowed->suites13;
+  complying.groups = {allowed->groups};
+  complying.signature_algorithms = {allowed->signatures};
+  complying.path = absl::StrCat(params.path, ".compliance_policies");
+  return applyEach(complying, server, context);
 }
 
 absl::StatusOr<std::string> alpnList(const std::vector<std::string>& protocols) {
