@@ -162,6 +162,16 @@ absl::StatusOr<Fd> listenOn(const Address& address, const ListenOptions& options
   return fd;
 }
 
+absl::Status checkFree(const Address& address) {
+  const absl::StatusOr<Fd> fd = streamSocket(address);
+  if (!fd.ok()) {
+    return fd.status();
+  }
+  absl::Status status = prepareIp(fd->get(), address, /*reuse_port=*/false);
+  const int bind_error = status.ok() ? bindTo(fd->get(), address) : 0;
+  return bind_error == 0 ? status : cannotBind(address, bind_error);
+}
+
 absl::StatusOr<Fd> connectTo(const Address& address, const ConnectOptions& options) {
   absl::StatusOr<Fd> fd = streamSocket(address);
   if (!fd.ok()) {

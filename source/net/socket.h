@@ -66,6 +66,9 @@ struct ListenOptions {
 
 // A listening, non-blocking stream socket. Errors: "cannot bind 'ADDRESS': REASON", as Envoy says.
 absl::StatusOr<Fd> listenOn(const Address& address, const ListenOptions& options);
+// Whether an IP address is free: no socket listens there, not even one that shares its port. Nobody
+// can connect meanwhile. Errors: as listenOn's.
+absl::Status checkFree(const Address& address);
 
 struct Passed;
 

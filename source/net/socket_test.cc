@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,15 @@ TEST(ListenOn, SharesAPortOnlyWhenAllWantTo) {
   ListenOptions alone;
   alone.reuse_port = false;
   EXPECT_FALSE(listenOn(shared, alone).ok());
+}
+
+TEST(CheckFree, FindsWhoWouldShareThePort) {
+  std::optional<Fd> listener = *listenOn(loopback(), {});
+  const Address taken = Address::localOf(listener->get());
+  EXPECT_EQ(checkFree(taken).message(),
+            "cannot bind '" + taken.toString() + "': Address already in use");
+  listener.reset();
+  EXPECT_TRUE(checkFree(taken).ok());
 }
 
 TEST(ListenOn, LeavesIpv4ToOthersOnAnIpv6Socket) {

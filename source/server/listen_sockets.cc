@@ -11,14 +11,12 @@ namespace culvert::server {
 namespace {
 
 // With SO_REUSEPORT a second process binds the same port and the kernel gives each a share of the
-// connections: rarely meant, always puzzling. A bind without the option finds out.
+// connections: rarely meant, always puzzling.
 void warnIfServedElsewhere(const net::Address& address) {
   if (!address.isIp() || address.port() == 0) {
     return;
   }
-  net::ListenOptions alone;
-  alone.reuse_port = false;
-  if (!net::listenOn(address, alone).ok()) {
+  if (!net::checkFree(address).ok()) {
     LOG(warning, config,
         "%s is already served by another socket of this machine; with enable_reuse_port the kernel "
         "will split connections between the two. Stop the other process, or set enable_reuse_port: "

@@ -63,7 +63,7 @@ public:
 
   // Whether its connections count towards the process's limit: internal ones came in elsewhere.
   bool countsForProcess() const {
-    return !config_.ignore_global_connection_limit && config_.internal_buffer_bytes == 0;
+    return !config_.ignore_global_connection_limit && !config_.isInternal();
   }
 
   // Counts one more connection of `worker`, unless that would be above the runtime's limit.

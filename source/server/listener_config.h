@@ -77,13 +77,18 @@ struct ListenerConfig : net::ListenerDescription {
   std::shared_ptr<const google::protobuf::Message> source;
   std::string version;
 
+  bool isInternal() const { return internal_buffer_bytes > 0; }
+  // Its connections come from other listeners of this process only. Workers get it before those,
+  // whose first connection may want it.
+  bool servesOthers() const { return isInternal() || !bind_to_port; }
+
   // What its statistics begin with.
   std::string statPrefix() const {
     if (!stat_prefix.empty() || addresses.empty()) {
       return absl::StrCat("listener.", stat_prefix);
     }
-    return internal_buffer_bytes > 0 ? absl::StrCat("listener.envoy_internal_", name)
-                                     : absl::StrCat("listener.", addresses.front().toString());
+    return isInternal() ? absl::StrCat("listener.envoy_internal_", name)
+                        : absl::StrCat("listener.", addresses.front().toString());
   }
 };
 

@@ -42,10 +42,12 @@ void ListenerDiscovery::onUpdate(const DiscoveryResponse& response, Problems& pr
     removeOthers(names);
     refused_.clear();
   }
-  for (size_t i = 0; i < read.size(); i++) {
-    if (read[i].has_value()) {
-      read[i]->version = response.version_info();
-      take(*std::move(read[i]), static_cast<int>(i), problems);
+  for (const bool serves_others : {true, false}) {
+    for (size_t i = 0; i < read.size(); i++) {
+      if (read[i].has_value() && read[i]->servesOthers() == serves_others) {
+        read[i]->version = response.version_info();
+        take(*std::exchange(read[i], std::nullopt), static_cast<int>(i), problems);
+      }
     }
   }
   if (problems.ok()) {

@@ -380,8 +380,12 @@ std::vector<int> ListenerManager::socketsAt(const std::string& address) const {
 void ListenerManager::start() {
   started_ = true;
   workers_started_.set(1);
-  for (auto& entry : entries_) {
-    handToWorkers(*entry, nullptr);
+  for (const bool serves_others : {true, false}) {
+    for (auto& entry : entries_) {
+      if (entry->listener->config().servesOthers() == serves_others) {
+        handToWorkers(*entry, nullptr);
+      }
+    }
   }
 }
 
@@ -486,7 +490,7 @@ bool ListenerManager::serves(const std::string& listener, const net::Address& ad
     if (config.name != listener) {
       continue;
     }
-    if (config.internal_buffer_bytes > 0 && address.kind() == net::Address::Kind::kInternal) {
+    if (config.isInternal() && address.kind() == net::Address::Kind::kInternal) {
       return absl::StartsWith(address.path(), config.name + "/");
     }
     if (!config.bind_to_port) {

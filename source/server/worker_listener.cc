@@ -77,7 +77,7 @@ WorkerListener::WorkerListener(Worker& worker, std::shared_ptr<Listener> listene
     acceptors_.push_back(std::make_unique<Acceptor>(*this, std::move(socket)));
   }
   const ListenerConfig& config = listener_->config();
-  if (config.internal_buffer_bytes > 0) {
+  if (config.isInternal()) {
     internal_acceptor_ = std::make_unique<net::InternalAcceptor>(
         worker_.loop(), config.name, config.internal_buffer_bytes,
         net::InternalAcceptor::Callback::to<&WorkerListener::onInternal>(this));

@@ -7,6 +7,7 @@ import random
 import re
 import socket
 import threading
+import time
 import unittest
 
 import corpus_case
@@ -617,6 +618,29 @@ class Internal(DynamicCase):
             thread.join()
         self.assertEqual(failures, [])
         self.goes_on(held)
+
+    def _comes_in(self):
+        """Whether somebody listens at C. Who does has to greet."""
+        try:
+            with client.Client(self.here(C)) as connection:
+                connection.read_until(b"A\n")
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    @unittest.skipIf(IS_ENVOY, "Envoy's workers may get the outer one first")
+    def test_the_first_client_finds_it(self):
+        """Both come in one update, the outer one first; a client is at the door already."""
+        inner = re.sub(r"address: .*?\}\},", "internal_listener: {},", listener([chain()], "inner"))
+        self.resources("lds", "1")
+        self.begin("--concurrency", "2")
+        for version in range(2, 42, 2):
+            self.resources("lds", str(version), listener([chain("to_inner")], "outer", C), inner)
+            deadline = time.monotonic() + 10
+            while not self._comes_in() and time.monotonic() < deadline:
+                pass  # No pause: the very first one counts.
+            self.resources("lds", str(version + 1))
+            client.wait_refuses(self.here(C))
 
     def test_new_connections_take_the_new_one(self):
         self.begin("--drain-time-s", "600")

@@ -140,6 +140,8 @@ def refuses(where):
         Client(where, within_s=5).close()
     except (ConnectionRefusedError, FileNotFoundError):
         return True
+    except ConnectionResetError:  # It was in the queue of a socket that has just been closed.
+        return False
     return False
 
 
