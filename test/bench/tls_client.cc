@@ -5,8 +5,8 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
-#include <getopt.h>
 #include <cstring>
+#include <getopt.h>
 #include <memory>
 #include <string>
 #include <thread>

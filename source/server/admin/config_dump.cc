@@ -13,8 +13,8 @@
 #include "google/protobuf/util/field_mask_util.h"
 #include "google/protobuf/util/json_util.h"
 #include "re2/re2.h"
-#include "udpa/annotations/sensitive.pb.h"
 #include "source/base/proto.h"
+#include "udpa/annotations/sensitive.pb.h"
 
 namespace culvert::server {
 namespace {
