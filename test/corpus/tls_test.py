@@ -400,15 +400,21 @@ class Originate(TlsCase):
                                         "TLSV1_ALERT_UNKNOWN_CA:TLS_error_end")
 
 
-class Policies(TlsCase):
+class BetweenCase(TlsCase):
+    """TLS from the proxy to itself, with a certificate that the case makes."""
+
+    def make_certificate(self, kind, *options):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", kind, *options, "-nodes", "-days", "1",
+                        "-subj", "/CN=p384", "-keyout", self.tmp("p384.key"),
+                        "-out", self.tmp("p384.pem")], check=True, capture_output=True)
+
+
+class Policies(BetweenCase):
     """compliance_policies: what is left of TLS, on both sides."""
 
     def comply(self, policy):
         self.backend("A", A)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:P-384", "-nodes", "-subj", "/CN=p384", "-days", "1",
-                        "-keyout", self.tmp("p384.key"), "-out", self.tmp("p384.pem")],
-                       check=True, capture_output=True)
+        self.make_certificate("ec", "-pkeyopt", "ec_paramgen_curve:P-384")
         self.serve("tls/policies.yaml", lambda text: text.replace("CNSA2_202603", policy))
 
     def agreed(self, policy, curve, cipher):
@@ -433,14 +439,11 @@ class Policies(TlsCase):
         self.proxy.wait_stats({self.listener_stat("ssl.connection_error", TA): 1})
 
 
-class KeyUsage(TlsCase):
+class KeyUsage(BetweenCase):
     """A host whose certificate is for other things than what it is used for."""
 
     def test_is_refused(self):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
-                        "-subj", "/CN=p384", "-addext", "keyUsage=keyEncipherment,keyCertSign",
-                        "-days", "1", "-keyout", self.tmp("p384.key"),
-                        "-out", self.tmp("p384.pem")], check=True, capture_output=True)
+        self.make_certificate("rsa:2048", "-addext", "keyUsage=keyEncipherment,keyCertSign")
         self.serve("tls/policies.yaml", lambda text: text.replace(
             "tls_params: {compliance_policies: [CNSA2_202603]}", "tls_params: {}"))
         self.ended(self.connect().end(), b"", "FIN")
