@@ -2,6 +2,7 @@
 """The lab's own parts: what it reads out of files and takes out of output."""
 
 import os
+import socket
 import ssl
 import tempfile
 import unittest
@@ -184,6 +185,11 @@ class Ports(unittest.TestCase):
     def test_listening_port_is_not_free(self):
         with backend.Backend("A") as server:
             self.assertFalse(ports.is_free(server.port))
+
+    def test_port_of_datagrams_is_not_free(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(("127.0.0.1", 0))
+            self.assertFalse(ports.is_free(receiver.getsockname()[1]))
 
     def test_black_hole_swallows_connects(self):
         with backend.Blackhole() as hole, self.assertRaises(TimeoutError):

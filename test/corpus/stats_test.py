@@ -88,6 +88,12 @@ class Receiver:
         return ("" if stream else "\n").join(self.parts).splitlines()
 
     def close(self):
+        # shutdown wakes the thread, without which the port stays taken; of datagrams it says
+        # ENOTCONN, too.
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self._socket.close()
 
 

@@ -11,12 +11,14 @@ _BLOCK = 32
 
 
 def is_free(port):
-    """True if nothing listens on the port, on any local address."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """True if nothing listens on the port and no datagram goes there, on any local address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("0.0.0.0", port))
-            probe.listen(1)
+            stream.bind(("0.0.0.0", port))
+            stream.listen(1)
+            datagrams.bind(("0.0.0.0", port))
         except OSError:
             return False
     return True
