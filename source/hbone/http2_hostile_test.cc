@@ -142,6 +142,17 @@ TEST_F(Http2HostileTest, AMessageThatIsNoneEndsItsStreamIfWished) {
   EXPECT_EQ(server_->stats.tx_reset.value(), 2u);
 }
 
+TEST_F(Http2HostileTest, AFrameLongerThanWasToldIsAnError) {
+  Http2Options options;
+  options.more_settings = {{kHttp2MaxFrameSize, 20'000}};
+  serve(options);
+  say(frame(kSettings, 1, 0, "") + request(1));
+  say(frame(kData, 0, 1, std::string(20'000, 'x')));
+  EXPECT_EQ(server_->streams[0]->io.unreadBytes(), 20'000u);
+  say(frame(kData, 0, 1, std::string(20'001, 'y')));
+  EXPECT_EQ(server_->end, Http2End::kProtocol);
+}
+
 TEST_F(Http2HostileTest, BytesBeyondTheWindowAreAnError) {
   Http2Options options;
   options.stream_window_bytes = 1000;

@@ -2,10 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "source/base/clock.h"
 
 namespace culvert::hbone {
+
+// One of what a peer is told at the start (RFC 9113, section 6.5).
+struct Http2Setting {
+  uint16_t id;
+  uint32_t value;
+};
+inline constexpr uint16_t kHttp2MaxFrameSize = 5;
 
 // How one end of an HTTP/2 connection behaves. The numbers are Envoy's defaults.
 struct Http2Options {
@@ -17,6 +25,8 @@ struct Http2Options {
   bool allow_connect = false; // Extended CONNECT (RFC 8441) is offered.
   // A message that breaks HTTP's rules ends its stream only, not the connection.
   bool bad_messages_end_streams = false;
+  // Told beside what the numbers above say; each value is one that HTTP/2 allows.
+  std::vector<Http2Setting> more_settings;
   // After each interval a PING, which the peer answers within the timeout. 0: none.
   base::Duration keepalive_interval{0};
   base::Duration keepalive_timeout{0};

@@ -70,6 +70,9 @@ Http2Session::Http2Session(Http2Role role, const Http2Options& options, net::Con
   if (role == Http2Role::kServer || options.allow_connect) { // Envoy's server says also that not.
     settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, options.allow_connect ? 1u : 0u});
   }
+  for (const Http2Setting& setting : options.more_settings) {
+    settings.push_back({setting.id, setting.value});
+  }
   nghttp2_session* const session = session_.get();
   CULVERT_CHECK(
       nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size()) == 0);

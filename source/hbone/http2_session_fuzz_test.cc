@@ -51,7 +51,9 @@ public:
   Server(event::Loop& loop, std::unique_ptr<net::Io> io)
       : sink_(loop, std::move(io), 1, false), scope_(store_.root().scope("http2")), stats_(*scope_),
         session_(Http2Role::kServer,
-                 {.stream_window_bytes = kWindowBytes, .connection_window_bytes = 4 * kWindowBytes},
+                 {.stream_window_bytes = kWindowBytes,
+                  .connection_window_bytes = 4 * kWindowBytes,
+                  .more_settings = {{kHttp2MaxFrameSize, 1 << 20}}},
                  sink_, stats_, *this) {
     sink_.start(*this);
     sink_.resumeReading();

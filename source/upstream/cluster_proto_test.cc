@@ -410,6 +410,47 @@ TEST_F(ClusterProtoTest, TakesWhatIsSaidOfHttp2) {
   EXPECT_EQ(http.max_requests_per_connection, 4u);
 }
 
+std::string customSettings(const std::string& more) {
+  return "http2_protocol_options { " + more + " } ";
+}
+
+std::string setting(uint32_t id, uint32_t value) {
+  return absl::StrCat("custom_settings_parameters { identifier { value: ", id,
+                      " } value { value: ", value, " } } ");
+}
+
+TEST_F(ClusterProtoTest, TakesSettingsOfAnyNumber) {
+  const hbone::Http2Options options =
+      parse(kHost + customSettings(setting(2, 0) + setting(3, 9) + setting(4, 70000) +
+                                   setting(5, 1 << 20) + setting(77, 1)))
+          .http.http2_options;
+  EXPECT_EQ(options.max_concurrent_streams, 9u);
+  EXPECT_EQ(options.stream_window_bytes, 70000u);
+  ASSERT_EQ(options.more_settings.size(), 2u);
+  EXPECT_EQ(options.more_settings[0].value, 1u << 20);
+  EXPECT_EQ(options.more_settings[1].id, 77u);
+}
+
+TEST_F(ClusterProtoTest, RefusesSettingsThatHttp2DoesNotAllow) {
+  const auto refusal = [this](const std::string& settings) {
+    return error(customSettings(settings));
+  };
+  const std::string first = "http2_protocol_options.custom_settings_parameters[0]: ";
+  EXPECT_EQ(refusal(setting(5, 16383)), first + "value must be inside range [16384, 16777215]");
+  EXPECT_EQ(refusal(setting(4, 1u << 31)), first + "value must be inside range [0, 2147483647]");
+  EXPECT_EQ(refusal(setting(9, 2)), first + "value must be inside range [0, 1]");
+  EXPECT_EQ(refusal(setting(2, 1)), first + "server push is not supported by Envoy and can not be "
+                                            "enabled via a SETTINGS parameter.");
+  EXPECT_EQ(refusal(setting(8, 1)), first + "the \"allow_connect\" SETTINGS parameter must only be "
+                                            "configured through the named field");
+  EXPECT_EQ(refusal(setting(3, 1) + "max_concurrent_streams { value: 1 }"),
+            first + "the {max_concurrent_streams} HTTP/2 SETTINGS parameter(s) can not be "
+                    "configured through both named and custom parameters");
+  EXPECT_EQ(refusal(setting(5, 20000) + setting(5, 30000)),
+            "http2_protocol_options.custom_settings_parameters[1]: inconsistent HTTP/2 custom "
+            "SETTINGS parameter(s) detected; identifiers = {0x05}");
+}
+
 TEST_F(ClusterProtoTest, OptionsOfTheExtensionReplaceTheOlderFields) {
   const std::string older = "http2_protocol_options {} max_requests_per_connection { value: 3 } ";
   EXPECT_TRUE(parse(kHost + older).http.http2);

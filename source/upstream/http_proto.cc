@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/upstream/http_proto.h"
 
+#include <string>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
@@ -32,21 +35,26 @@ void readCommon(const core::HttpProtocolOptions& proto, HttpConfig& config) {
   }
 }
 
-void readHttp2(const core::Http2ProtocolOptions& proto, HttpConfig& config) {
+// `path` is that of `proto` in the cluster.
+absl::Status readHttp2(absl::string_view path, const core::Http2ProtocolOptions& proto,
+                       HttpConfig& config) {
   config.http2 = true;
-  readHttp2Options(proto, config.http2_options);
+  const absl::Status status = readHttp2Options(proto, config.http2_options);
+  return status.ok() ? status : base::errorWithin(path, status);
+}
+
+template <class Options> std::string pathOf() {
+  return absl::StrCat("typed_extension_protocol_options[", Options::descriptor()->full_name(), "]");
 }
 
 // The options of this type, if the cluster has them; whether it has.
 template <class Options> absl::StatusOr<bool> findOptions(const Cluster& proto, Options& options) {
-  const std::string name(Options::descriptor()->full_name());
-  const auto it = proto.typed_extension_protocol_options().find(name);
+  const auto it = proto.typed_extension_protocol_options().find(Options::descriptor()->full_name());
   if (it == proto.typed_extension_protocol_options().end()) {
     return false;
   }
   if (!it->second.UnpackTo(&options)) {
-    return base::errorAt(absl::StrCat("typed_extension_protocol_options[", name, "]"),
-                         "holds another message");
+    return base::errorAt(pathOf<Options>(), "holds another message");
   }
   return true;
 }
@@ -70,21 +78,25 @@ absl::StatusOr<HttpConfig> parseHttp(const Cluster& proto) {
   if (!found.ok()) {
     return found.status();
   }
+  absl::Status status;
   if (*found) {
     readCommon(options.common_http_protocol_options(), config);
-    if (options.explicit_http_config().has_http2_protocol_options()) {
-      readHttp2(options.explicit_http_config().http2_protocol_options(), config);
+    const auto& http = options.explicit_http_config();
+    const std::string path =
+        absl::StrCat(pathOf<HttpProtocolOptions>(), ".explicit_http_config.http2_protocol_options");
+    if (http.has_http2_protocol_options()) {
+      status = readHttp2(path, http.http2_protocol_options(), config);
     }
-    return config;
+    return status.ok() ? absl::StatusOr<HttpConfig>(std::move(config)) : status;
   }
   readCommon(proto.common_http_protocol_options(), config);
   if (proto.has_max_requests_per_connection()) {
     config.max_requests_per_connection = proto.max_requests_per_connection().value();
   }
   if (proto.has_http2_protocol_options()) {
-    readHttp2(proto.http2_protocol_options(), config);
+    status = readHttp2("http2_protocol_options", proto.http2_protocol_options(), config);
   }
-  return config;
+  return status.ok() ? absl::StatusOr<HttpConfig>(std::move(config)) : status;
 }
 
 } // namespace culvert::upstream

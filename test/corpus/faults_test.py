@@ -278,6 +278,9 @@ class Certificates(FaultCase):
         context = self.context("web", ssl.PROTOCOL_TLS_CLIENT)
         peer = http2_client.Http2(context.wrap_socket(raw.sock))
         self.addCleanup(peer.close)
+        peer.wait_settings()
+        self.assertEqual({key: peer.settings[key] for key in (3, 4, 5)},
+                         {3: 200, 4: 4 * MIB, 5: MIB})
         for authority_, status, reason in (
                 ("%s:%d" % (self.cart.ip, PORT), "200", None),
                 ("10.99.0.9:8080", "400", "ip mismatch: %s != 10.99.0.9" % self.cart.ip),

@@ -334,6 +334,18 @@ class Limits(Terminate):
         client.wait_closed()
         self.proxy.wait_stats({"http2.keepalive_timeout": 1})
 
+    def test_settings_of_any_number(self):
+        self.served(("          codec_type: AUTO\n",
+                     "          codec_type: HTTP2\n          http2_protocol_options: "
+                     "{custom_settings_parameters: [{identifier: 5, value: 1048576}, "
+                     "{identifier: 6, value: 9000}]}\n"))
+        client = self.client()
+        self.assertEqual((client.settings[5], client.settings[6]), (1048576, 9000))
+        _, stream = self.tunnel(client)
+        data = os.urandom(500 * 1024)
+        client.send(stream, data, frame_bytes=len(data))
+        client.wait_data(stream, b"A\n" + data)
+
     def test_server_name(self):
         self.served(("          codec_type: AUTO\n", "          server_name: lab\n"))
         _, stream = self.tunnel()

@@ -519,11 +519,14 @@ class Flow(TunnelCase):
         size = 24 * 1024 * 1024
         server = self.host(opens)
         self.serve_with(("http2_protocol_options: {}", "http2_protocol_options: "
-                         "{initial_stream_window_size: 65536}"))
+                         "{initial_stream_window_size: 65536, "
+                         "custom_settings_parameters: [{identifier: 5, value: 1048576}]}"))
         stalled, other = self.through(), self.through()
         server.stream(0).send(b"x" * size)
         server.stream(1).send(b"hello")
         other.read_until(b"hello")
+        settings = server.connections[0].settings
+        self.assertEqual((settings[4], settings[5]), (65536, 1048576))
         stalled.read_length(2 + size)
 
 

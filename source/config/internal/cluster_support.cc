@@ -114,13 +114,14 @@ constexpr FieldSupport kClusterFields[] = {
     {"envoy.config.core.v3.Http2ProtocolOptions", kHonoured,
      "max_concurrent_streams initial_stream_window_size initial_connection_window_size "
      "allow_connect connection_keepalive override_stream_error_on_invalid_http_message "
-     "stream_error_on_invalid_http_messaging",
+     "stream_error_on_invalid_http_messaging custom_settings_parameters",
      ""},
+    {"envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter", kHonoured, "*", ""},
     {"envoy.config.core.v3.Http2ProtocolOptions", kIgnored,
      "hpack_table_size allow_metadata max_outbound_frames "
      "max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload "
      "max_inbound_priority_frames_per_stream max_inbound_window_update_frames_per_data_frame_sent "
-     "custom_settings_parameters use_oghttp2_codec max_metadata_size "
+     "use_oghttp2_codec max_metadata_size "
      "enable_huffman_encoding max_header_field_size_kb disallow_obs_text stream_reset_burst "
      "stream_reset_rate",
      kHttp},

@@ -86,6 +86,7 @@ static_resources:
           internal_listener: inbound_tunnels
           initial_stream_window_size: @STREAM_WINDOW@
           initial_connection_window_size: @CONNECTION_WINDOW@
+          max_frame_size: @FRAME@
   - name: inbound_tunnels
     internal_listener: {}
     access_log: [@LOG@]
@@ -106,6 +107,7 @@ static_resources:
             max_concurrent_streams: @STREAMS@
             initial_stream_window_size: @STREAM_WINDOW@
             initial_connection_window_size: @CONNECTION_WINDOW@
+            custom_settings_parameters: [{identifier: 5, value: @FRAME@}]
             connection_keepalive: {interval: 10s, timeout: 20s}
     transport_socket:
       name: culvert.transport_sockets.mesh
@@ -126,6 +128,7 @@ static_resources:
           http2_protocol_options:
             initial_stream_window_size: @STREAM_WINDOW@
             initial_connection_window_size: @CONNECTION_WINDOW@
+            custom_settings_parameters: [{identifier: 5, value: @FRAME@}]
             connection_keepalive: {interval: 10s, timeout: 20s}
     transport_socket:
       name: envoy.transport_sockets.internal_upstream
@@ -348,6 +351,7 @@ std::string nodeBootstrap(const NodeEnvironment& environment) {
       {"@PQC@", flag(environment.post_quantum_only)},
       {"@STREAM_WINDOW@", absl::StrCat(environment.stream_window_bytes)},
       {"@CONNECTION_WINDOW@", absl::StrCat(environment.connection_window_bytes)},
+      {"@FRAME@", absl::StrCat(environment.frame_bytes_max)},
       {"@STREAMS@", absl::StrCat(environment.tunnel_streams_max)},
       {"@TUNNEL_IDLE@", durationOf(environment.tunnel_idle_time)},
   };

@@ -57,12 +57,12 @@ public:
     }
     return value.has_value() ? *value == "true" : fallback;
   }
-  uint32_t number(const std::string& name, uint32_t fallback,
+  uint32_t number(const std::string& name, uint32_t fallback, uint32_t min = 0,
                   uint32_t max = std::numeric_limits<uint32_t>::max()) {
     const std::optional<std::string> value = lookup_(name);
     uint32_t number = fallback;
-    if (value.has_value() && (!absl::SimpleAtoi(*value, &number) || number > max)) {
-      fail(name, absl::StrCat("is no number up to ", max));
+    if (value.has_value() && (!absl::SimpleAtoi(*value, &number) || number < min || number > max)) {
+      fail(name, absl::StrCat("is no number from ", min, " to ", max));
     }
     return number;
   }
@@ -155,9 +155,14 @@ void readTransport(Reader& reader, NodeEnvironment& environment) {
   environment.keepalive_interval = reader.duration("KEEPALIVE_INTERVAL", seconds(180));
   environment.keepalive_retries = reader.number("KEEPALIVE_RETRIES", 9);
   environment.user_timeout = reader.flag("USER_TIMEOUT_ENABLED", false);
-  environment.stream_window_bytes = reader.number("HTTP2_STREAM_WINDOW_SIZE", 4 << 20);
-  environment.connection_window_bytes = reader.number("HTTP2_CONNECTION_WINDOW_SIZE", 16 << 20);
-  environment.tunnel_streams_max = reader.number("POOL_MAX_STREAMS_PER_CONNECTION", 100, 65535);
+  constexpr uint32_t kWindowMin = 65535;                               // As HTTP/2 begins, and
+  constexpr uint32_t kWindowMax = std::numeric_limits<int32_t>::max(); // as far as it goes.
+  environment.stream_window_bytes =
+      reader.number("HTTP2_STREAM_WINDOW_SIZE", 4 << 20, kWindowMin, kWindowMax);
+  environment.connection_window_bytes =
+      reader.number("HTTP2_CONNECTION_WINDOW_SIZE", 16 << 20, kWindowMin, kWindowMax);
+  environment.frame_bytes_max = reader.number("HTTP2_FRAME_SIZE", 1 << 20, 1 << 14, (1 << 24) - 1);
+  environment.tunnel_streams_max = reader.number("POOL_MAX_STREAMS_PER_CONNECTION", 100, 0, 65535);
   environment.tunnel_idle_time = reader.duration("POOL_UNUSED_RELEASE_TIMEOUT", minutes(5));
 }
 

@@ -43,6 +43,7 @@ struct NodeEnvironment {
   bool user_timeout = false;
   uint32_t stream_window_bytes = 0;
   uint32_t connection_window_bytes = 0;
+  uint32_t frame_bytes_max = 0;
   uint32_t tunnel_streams_max = 0;
   base::Duration tunnel_idle_time{0};
   base::Duration termination_deadline{0};

@@ -89,7 +89,10 @@ TEST(NodeEnvironment, NamesTheVariableThatIsWrong) {
             "invalid environment variable COMPLIANCE_POLICY=fips: is not pqc, the only policy "
             "there is");
   EXPECT_EQ(refusal({{"PACKET_MARK", "x"}}),
-            "invalid environment variable PACKET_MARK=x: is no number up to 4294967295");
+            "invalid environment variable PACKET_MARK=x: is no number from 0 to 4294967295");
+  EXPECT_EQ(refusal({{"HTTP2_FRAME_SIZE", "1000"}}),
+            "invalid environment variable HTTP2_FRAME_SIZE=1000: is no number from 16384 to "
+            "16777215");
   EXPECT_EQ(refusal({{"ZTUNNEL_WORKER_THREADS", "120%"}}),
             "invalid environment variable ZTUNNEL_WORKER_THREADS=120%: is no share of the CPUs");
 }

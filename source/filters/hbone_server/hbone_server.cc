@@ -32,6 +32,8 @@ hbone::Http2Options optionsOf(const Proto& proto) {
   options.connection_window_bytes = proto.has_initial_connection_window_size()
                                         ? proto.initial_connection_window_size().value()
                                         : 16 << 20;
+  options.more_settings = {{hbone::kHttp2MaxFrameSize,
+                            proto.has_max_frame_size() ? proto.max_frame_size().value() : 1 << 20}};
   options.keepalive_interval = proto.has_keepalive_interval()
                                    ? base::toDuration(proto.keepalive_interval())
                                    : base::Duration(std::chrono::seconds(10));

@@ -73,7 +73,9 @@ absl::StatusOr<std::shared_ptr<const Config>> Config::create(const Proto& proto,
   }
   config->routes = *std::move(routes);
   config->readTimes(proto);
-  config->readHttp2(proto);
+  if (absl::Status status = config->readHttp2(proto); !status.ok()) {
+    return status;
+  }
   if (absl::Status status = config->readFilters(proto); !status.ok()) {
     return status;
   }
@@ -103,9 +105,11 @@ void Config::readTimes(const Proto& proto) {
   }
 }
 
-void Config::readHttp2(const Proto& proto) {
+absl::Status Config::readHttp2(const Proto& proto) {
   const auto& options = proto.http2_protocol_options();
-  upstream::readHttp2Options(options, http2);
+  if (absl::Status status = upstream::readHttp2Options(options, http2); !status.ok()) {
+    return base::errorWithin("http2_protocol_options", status);
+  }
   if (proto.common_http_protocol_options().has_max_headers_count()) {
     http2.header_count_max = proto.common_http_protocol_options().max_headers_count().value();
   }
@@ -115,6 +119,7 @@ void Config::readHttp2(const Proto& proto) {
   if (!options.has_override_stream_error_on_invalid_http_message()) {
     http2.bad_messages_end_streams |= proto.stream_error_on_invalid_http_message().value();
   }
+  return absl::OkStatus();
 }
 
 // The last one is the router, and no other is.

@@ -50,7 +50,7 @@ public:
 
 private:
   void readTimes(const Proto& proto);
-  void readHttp2(const Proto& proto);
+  absl::Status readHttp2(const Proto& proto);
   absl::Status readFilters(const Proto& proto);
   absl::Status readFilter(const google::protobuf::Any& config);
 

@@ -71,11 +71,11 @@ class Http2:
     def connect(self, authority, fields=(), end=False):
         return self.request([(":method", "CONNECT"), (":authority", authority)] + list(fields), end)
 
-    def send(self, stream, data, end=False):
+    def send(self, stream, data, end=False, frame_bytes=16384):
         while data:
             self.wait(lambda: min(stream.window, self.window) > 0 or self.closed or stream.reset,
                       "room in a window")
-            size = min(len(data), stream.window, self.window, 16384)
+            size = min(len(data), stream.window, self.window, frame_bytes)
             if size <= 0:
                 return
             self.send_raw(frame(DATA, 0, stream.number, data[:size]))
