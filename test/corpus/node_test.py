@@ -12,7 +12,7 @@ import threading
 import unittest
 
 import corpus_case
-from lab import pods, revocations
+from lab import authority, binaries, pods, revocations
 from lab.wait import until
 
 PORT = 8080
@@ -397,13 +397,15 @@ class Networks(corpus_case.CorpusCase):
             [self.pods.service("cart.shop", "a/10.96.0.1", subjectAltNames=[
                 "spiffe://cluster.local/ns/shop/sa/" + expected])])
 
-    def start_gateway(self):
-        with open(os.path.join(corpus_case.DATA, "mesh/gateway.yaml"), encoding="utf-8") as file:
+    def gateway_file(self, name):
+        with open(os.path.join(corpus_case.DATA, "mesh", name), encoding="utf-8") as file:
             text = file.read()
-        with open(self.tmp("gateway.yaml"), "w", encoding="utf-8") as file:
-            file.write(text.replace("/tmp/mesh.json", self.pods.table_path)
-                       .replace("192.0.2.1", self.cart.ip))
-        self.gateway.start_node(["-c", self.tmp("gateway.yaml"), "--disable-hot-restart"],
+        with open(self.tmp(name), "w", encoding="utf-8") as file:
+            file.write(text.replace("/tmp/", self.folder + "/").replace("192.0.2.1", self.cart.ip))
+        return self.tmp(name)
+
+    def start_gateway(self):
+        self.gateway.start_node(["-c", self.gateway_file("gateway.yaml"), "--disable-hot-restart"],
                                 capture=False)
 
     def fails(self):
@@ -483,6 +485,25 @@ class Networks(corpus_case.CorpusCase):
         self.table(policy("nobody", "Allow"))
         self.start_nodes()
         self.assertIn('error="http status: 401 Unauthorized"', self.fails())
+
+
+class ThroughEnvoy(Networks):
+    """The same, and the gateway is the real Envoy."""
+
+    def setUp(self):
+        self.envoy = binaries.find_envoy()
+        if self.envoy is None:
+            self.skipTest("no Envoy here")
+        super().setUp()
+
+    def start_gateway(self):
+        lab = authority.Authority(self.pods.authority_path(), self.folder)
+        lab.issue("gateway", "spiffe://cluster.local/ns/shop/sa/gateway")
+        with open(self.tmp("envoy.log"), "wb") as log:
+            self.gateway.node = self.gateway.start(
+                self.envoy, "-c", self.gateway_file("gateway_envoy.yaml"), "--concurrency", "1",
+                "--disable-hot-restart", stdout=log, stderr=log)
+        until(lambda: self.gateway.get(15000, "/ready") == "LIVE\n", 30, "Envoy")
 
 
 class Environment(corpus_case.CorpusCase):

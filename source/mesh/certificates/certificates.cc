@@ -25,8 +25,8 @@ constexpr char kSuites13[] = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256";
 constexpr const char* kSuites12[] = {"ECDHE-ECDSA-AES256-GCM-SHA384",
                                      "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
                                      "ECDHE-RSA-AES128-GCM-SHA256"};
-constexpr const char* kGroups[] = {"X25519", "P-256", "P-384", "X25519MLKEM768"};
 constexpr const char* kPostQuantumGroup = "X25519MLKEM768";
+constexpr const char* kGroups[] = {"X25519", "P-256", "P-384", kPostQuantumGroup};
 
 // All SPIFFE identities of the trust domain that `identity` is of; nothing: it is none.
 absl::StatusOr<tls::SanMatcher> trustDomainOf(const std::string& identity) {
