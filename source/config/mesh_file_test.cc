@@ -187,6 +187,12 @@ TEST_F(MeshFileTest, SaysEverythingThatIsWrong) {
   EXPECT_NE(read("workloads: ["), "");
 }
 
+TEST_F(MeshFileTest, AListIsNoName) {
+  EXPECT_EQ(read("[workloads]: []\n"),
+            "(lab.yaml:1:1): a list or map can't be the name of a field");
+  EXPECT_NE(read("services: []\n[workloads]: []\n"), "");
+}
+
 TEST_F(MeshFileTest, NamesDuplicates) {
   const char kEntry[] = "- {uid: a, namespace: n, workloadIps: [], services: {}}\n";
   EXPECT_EQ(read(absl::StrCat("workloads:\n", kEntry, kEntry)),

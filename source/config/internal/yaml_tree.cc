@@ -144,7 +144,7 @@ private:
     show(before);
   }
 
-  // What was completed last, if it is an entry of a list in the root.
+  // What was completed last, if it is an entry of a list in the root; not of one that is a key.
   void show(size_t nodes_before) {
     if (!tree_.each || open_.size() != 2 || open_.back().node->kind != Node::Kind::kList ||
         open_.back().node->entries.empty()) {
@@ -152,7 +152,7 @@ private:
     }
     Open& list = open_.back();
     const Open& root = open_.front();
-    if (root.node->kind != Node::Kind::kMap || root.ignored) {
+    if (root.node->kind != Node::Kind::kMap || root.have_key || root.ignored) {
       return;
     }
     tree_.each(root.node->entries.back().key, list.shown++, *list.node->entries.back().value);
