@@ -82,10 +82,10 @@ absl::StatusOr<HttpConfig> parseHttp(const Cluster& proto) {
   if (*found) {
     readCommon(options.common_http_protocol_options(), config);
     const auto& http = options.explicit_http_config();
-    const std::string path =
-        absl::StrCat(pathOf<HttpProtocolOptions>(), ".explicit_http_config.http2_protocol_options");
     if (http.has_http2_protocol_options()) {
-      status = readHttp2(path, http.http2_protocol_options(), config);
+      status = readHttp2(absl::StrCat(pathOf<HttpProtocolOptions>(),
+                                      ".explicit_http_config.http2_protocol_options"),
+                         http.http2_protocol_options(), config);
     }
     return status.ok() ? absl::StatusOr<HttpConfig>(std::move(config)) : status;
   }

@@ -7,6 +7,7 @@ import threading
 
 import corpus_case
 from corpus_case import A, B, CorpusCase
+from lab.sockets import close_waking
 from lab.wait import until
 
 
@@ -88,13 +89,7 @@ class Receiver:
         return ("" if stream else "\n").join(self.parts).splitlines()
 
     def close(self):
-        # shutdown wakes the thread, without which the port stays taken; of datagrams it says
-        # ENOTCONN, too.
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._socket.close()
+        close_waking(self._socket)
 
 
 class Statsd(CorpusCase):

@@ -8,6 +8,7 @@ import threading
 
 from corpus_case import DATA, CorpusCase
 from lab import client
+from lab.sockets import close_waking
 
 TA = 11011  # Where corpus 21 wants a TLS backend.
 CERTS = os.path.join(DATA, "valid", "certs")
@@ -73,8 +74,7 @@ class TlsBackend:
             pass
 
     def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        close_waking(self._listener)
 
 
 class TlsCase(CorpusCase):

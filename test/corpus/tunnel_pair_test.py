@@ -9,6 +9,7 @@ import threading
 import corpus_case
 from corpus_case import A, ADMIN, INGRESS, IS_ENVOY, CorpusCase
 from lab import backend, client, proxy
+from lab.sockets import close_waking
 from lab.wait import until
 
 BETWEEN, FAR, FAR_ADMIN = 10008, 10007, 9902
@@ -57,8 +58,7 @@ class Wire:
         self._pairs = []
 
     def close(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        close_waking(self._listener)
         self.cut()
 
 

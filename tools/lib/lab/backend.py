@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 
+from lab.sockets import close_waking
 from lab.wait import until
 
 _CHUNK = 256 * 1024
@@ -152,12 +153,7 @@ class Backend:
 
     def refuse(self):
         """No more connections; those that there are go on."""
-        # shutdown wakes the accepting thread, close alone does not.
-        for act in (lambda: self._server.shutdown(socket.SHUT_RDWR), self._server.close):
-            try:
-                act()
-            except OSError:
-                pass
+        close_waking(self._server)
 
     def close(self):
         self.released.set()

@@ -5,6 +5,7 @@ import ctypes
 import socket
 import threading
 
+from lab.sockets import close_waking
 from lab.wait import until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -288,11 +289,7 @@ class Server:
         return self.streams()[index]
 
     def close(self):
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._listener.close()
+        close_waking(self._listener)
         for connection in self.connections:
             try:
                 connection.kill()
