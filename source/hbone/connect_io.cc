@@ -12,7 +12,7 @@ constexpr uint32_t kCancel = 8; // RFC 9113, section 7.
 } // namespace
 
 ConnectIo::ConnectIo(std::unique_ptr<Http2StreamIo> stream,
-                     std::shared_ptr<const net::ConnectAnswer> answer)
+                     std::shared_ptr<net::ConnectAnswer> answer)
     : stream_(std::move(stream)), answer_(std::move(answer)), tls_(stream_->tlsInfo()) {}
 
 ConnectIo::~ConnectIo() { close(false); }
@@ -31,7 +31,7 @@ net::IoResult ConnectIo::write(absl::Span<const iovec> pieces) {
 
 void ConnectIo::accept() {
   if (!std::exchange(answered_, true)) {
-    stream_->respond(kOk, answer_->accept_headers);
+    stream_->respond(kOk, std::exchange(answer_->accept_headers, {}));
   }
 }
 

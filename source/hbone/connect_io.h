@@ -16,8 +16,7 @@ namespace culvert::hbone {
 // Http2StreamIo.
 class ConnectIo final : public net::AcceptedIo {
 public:
-  ConnectIo(std::unique_ptr<Http2StreamIo> stream,
-            std::shared_ptr<const net::ConnectAnswer> answer);
+  ConnectIo(std::unique_ptr<Http2StreamIo> stream, std::shared_ptr<net::ConnectAnswer> answer);
   ~ConnectIo() override;
 
   void setReadyCallback(ReadyCallback callback) override { stream_->setReadyCallback(callback); }
@@ -43,7 +42,7 @@ private:
   void accept();
 
   const std::unique_ptr<Http2StreamIo> stream_;
-  const std::shared_ptr<const net::ConnectAnswer> answer_;
+  const std::shared_ptr<net::ConnectAnswer> answer_;
   const std::shared_ptr<const net::TlsInfo> tls_; // Of the tunnel, also when that is gone.
   bool answered_ = false;
 };

@@ -10,7 +10,7 @@ namespace {
 class Accepted final : public net::ConnectionHandler {
 public:
   Accepted(event::Loop& loop, std::unique_ptr<Http2StreamIo> stream,
-           std::shared_ptr<const net::ConnectAnswer> answer)
+           std::shared_ptr<net::ConnectAnswer> answer)
       : connection(loop, std::make_unique<ConnectIo>(std::move(stream), std::move(answer)), 1,
                    false) {
     connection.start(*this);

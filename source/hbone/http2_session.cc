@@ -329,12 +329,11 @@ void Http2Session::collect() {
     if (size < 0) {
       broken_ = true;
       end_ = Http2End::kProtocol;
-    } else {
-      append({reinterpret_cast<const char*>(bytes), static_cast<size_t>(size)});
     }
     if (size <= 0) {
       break;
     }
+    append({reinterpret_cast<const char*>(bytes), static_cast<size_t>(size)});
     flushIfMuch();
   }
   busy_ = false;

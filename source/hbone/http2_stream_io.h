@@ -42,6 +42,8 @@ public:
 
   // Client: the response's headers; null while none came.
   const Http2Headers* response() const { return response_.get(); }
+  // All of them but the status, once they have been read: a stream may live long.
+  void forgetFields() { response_->fields = Http2Fields(); }
   // The code of the RST_STREAM that ended it (RFC 9113, section 7); 0 where there was none.
   uint32_t resetCode() const { return reset_code_.value_or(0); }
   // What a close with `reset` tells the peer instead of CONNECT_ERROR or CANCEL, and an answer

@@ -13,6 +13,7 @@ void FilterState::set(absl::string_view key, std::shared_ptr<Object> object, Sha
       return;
     }
   }
+  entries_.reserve(entries_.size() + 1); // There are few, for as long as the connection.
   entries_.push_back({std::string(key), std::move(object), sharing});
 }
 

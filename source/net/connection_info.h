@@ -134,8 +134,10 @@ struct UpstreamInfo {
   std::string failure_reason;         // %UPSTREAM_TRANSPORT_FAILURE_REASON%
   std::shared_ptr<const TlsInfo> tls; // Null where there is no TLS.
   absl::string_view local_close_reason;
+  std::unique_ptr<const std::string> tunnel_failure; // Envoy has no words for it. Null: no.
   uint32_t attempts = 0;
   DetectedClose detected_close = DetectedClose::kNormal;
+  bool timed_out = false;      // The last attempt.
   uint64_t bytes_received = 0; // From the host.
   uint64_t bytes_sent = 0;
 };

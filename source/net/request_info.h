@@ -12,8 +12,8 @@
 namespace culvert::net {
 
 // What a request is answered with that waits for what becomes of its connection: 200 with
-// `accept_headers` when somebody begins to read it, `refusal` when it is closed before.
-// Threads: the worker's. Lifetime: shared by the record and the transport.
+// `accept_headers`, which are gone then, when somebody begins to read it, `refusal` when it is
+// closed before. Threads: the worker's. Lifetime: shared by the record and the transport.
 struct ConnectAnswer {
   std::vector<std::pair<std::string, std::string>> accept_headers;
   uint32_t refusal = 503;

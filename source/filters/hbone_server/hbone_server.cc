@@ -152,6 +152,7 @@ void HboneServer::onRequest(std::unique_ptr<hbone::Http2StreamIo> stream,
   auto request = std::make_unique<net::RequestInfo>();
   request->protocol = "HTTP/2";
   request->headers = std::move(headers.fields);
+  request->headers.shrink_to_fit();
   request->answer = std::make_shared<net::ConnectAnswer>();
   request->answer->refusal = kUnavailable;
   auto passed = std::make_shared<net::Passed>();
