@@ -161,6 +161,9 @@ void TcpUpstream::onConnected() {
     outlier->connected();
   }
   handler_->onUpstreamConnected();
+  if (carrier_ != nullptr) {
+    static_cast<hbone::Http2StreamIo&>(connection_.io()).forgetFields();
+  }
 }
 
 void TcpUpstream::onTimer() {
@@ -304,6 +307,14 @@ std::string TcpUpstream::failureReason() {
   return tunnel->response() == nullptr
              ? carrier_->failureReason()
              : absl::StrCat("tunnel_response:", tunnel->response()->status);
+}
+
+std::string TcpUpstream::tunnelFailure() {
+  const hbone::Http2StreamIo* const tunnel = stream();
+  if (tunnel == nullptr || tunnel->response() != nullptr) {
+    return "";
+  }
+  return carrier_->closed() ? carrier_->lostReason() : tunnel->failureReason();
 }
 
 std::unique_ptr<HttpFields> TcpUpstream::tunnelAnswer() {

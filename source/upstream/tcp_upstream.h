@@ -56,6 +56,7 @@ public:
     return host_->description();
   }
   std::string failureReason() override;
+  std::string tunnelFailure() override;
   std::unique_ptr<HttpFields> tunnelAnswer() override;
   void countAnswer(bool success) override;
   void pauseReading() override;

@@ -199,7 +199,12 @@ void TunnelConnection::onSessionEnd(Http2End end) {
 void TunnelConnection::onClosed(const CloseReason& reason) {
   const bool failed = state_ == State::kConnecting;
   const bool refused = reason.code == CloseCode::kTransportFailure;
-  failure_reason_ = failed ? connection_.io().failureReason() : "";
+  std::string why = connection_.io().failureReason();
+  if (failed) {
+    failure_reason_ = std::move(why);
+  } else {
+    lost_reason_ = why.empty() ? std::string(net::kTunnelLost) : std::move(why);
+  }
   timer_.disarm();
   duration_timer_.reset();
   countEnd(ended_by_peer_ || reason.code == CloseCode::kPeerReset ||

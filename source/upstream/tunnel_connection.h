@@ -62,6 +62,8 @@ public:
   void removeTunnel();
   ConnectFailure failure() const { return failure_; }
   const std::string& failureReason() const { return failure_reason_; }
+  // Of one that had connected, once it is closed.
+  const std::string& lostReason() const { return lost_reason_; }
   // That it took all its tunnels with it: lost, or given up because of what the peer said.
   bool lost() const {
     return end_ == hbone::Http2End::kGone || end_ == hbone::Http2End::kKeepalive;
@@ -101,6 +103,7 @@ private:
   uint64_t opened_ = 0; // Tunnels, in all.
   size_t tunnels_ = 0;
   std::string failure_reason_;
+  std::string lost_reason_;
   ConnectFailure failure_ = ConnectFailure::kRefused; // Should it fail.
   hbone::Http2End end_ = hbone::Http2End::kDone;
   State state_ = State::kConnecting;

@@ -32,6 +32,7 @@ public:
   void onUpstreamFailed(ConnectFailure why) override {
     failed = why;
     reason = upstream->failureReason();
+    tunnel_reason = upstream->tunnelFailure();
   }
   void onUpstreamData(net::Buffer& data, bool) override { received += data.toString(); }
   void onUpstreamWriteBlocked(bool) override {}
@@ -41,6 +42,7 @@ public:
   bool connected = false;
   std::string received;
   std::string reason;
+  std::string tunnel_reason;
   std::optional<ConnectFailure> failed;
   std::optional<net::CloseCode> closed;
 };
@@ -150,9 +152,21 @@ TEST_F(TunnelTest, AllFailWithTheirConnection) {
   ASSERT_TRUE(turnUntil([&] { return first.failed.has_value() && second.failed.has_value(); }));
   EXPECT_EQ(first.reason, "delayed connect error: Connection refused");
   EXPECT_EQ(second.reason, first.reason);
+  EXPECT_EQ(first.tunnel_reason, "");
   EXPECT_EQ(counter("upstream_cx_connect_fail"), 1u);
   EXPECT_EQ(counter("upstream_rq_pending_failure_eject"), 2u);
   EXPECT_EQ(gauge("upstream_rq_pending_active"), 0u);
+}
+
+TEST_F(TunnelTest, OneThatIsLostBeforeItsAnswerSaysWhy) {
+  start(config());
+  TunnelSession session(cluster());
+  TestEnd& end = host();
+  request(end, 0);
+  end.sink.close(net::CloseMode::kReset, net::CloseReason::local("gone"));
+  ASSERT_TRUE(turnUntil([&] { return session.failed.has_value(); }));
+  EXPECT_EQ(session.reason, "");
+  EXPECT_EQ(session.tunnel_reason, "Connection reset by peer");
 }
 
 TEST_F(TunnelTest, WhoLeavesBeforeTheConnectionIsThereIsNotAskedFor) {

@@ -70,7 +70,10 @@ public:
   virtual const std::shared_ptr<const net::HostDescription>& host() const = 0;
   // Why the attempt failed, for people and the log.
   virtual std::string failureReason() = 0;
-  // The headers that the host answered a TunnelRequest with, `:status` first. Null: none came.
+  // The same of a tunnel whose connection was there, of which Envoy's log says nothing; "": no.
+  virtual std::string tunnelFailure() = 0;
+  // The headers that the host answered a TunnelRequest with, `:status` first. Null: none came. Gone
+  // after onUpstreamConnected().
   virtual std::unique_ptr<HttpFields> tunnelAnswer() = 0;
   // Counts what a request of HTTP came to that the attempt was for, in the host's figures.
   virtual void countAnswer(bool success) = 0;

@@ -285,10 +285,16 @@ void TcpProxy::onUpstreamFailed(ConnectFailure failure) {
   net::UpstreamInfo& info = *info_->upstream;
   connecting_ = false;
   info.failure_reason = upstream_->failureReason();
+  info.timed_out = failure == ConnectFailure::kTimeout;
+  std::string lost = upstream_->tunnelFailure();
+  info.tunnel_failure =
+      lost.empty() ? nullptr : std::make_unique<const std::string>(std::move(lost));
   keepAnswer();
   LOG_CONNECTION(debug, filter, connection().id(), "attempt %d to reach %s failed: %s",
                  info.attempts, info.host->address.toString(),
-                 info.failure_reason.empty() ? "connect timeout" : info.failure_reason);
+                 info.timed_out        ? "connect timeout"
+                 : info.tunnel_failure ? *info.tunnel_failure
+                                       : info.failure_reason);
   connection().loop().deferDelete(std::move(upstream_));
   retry(failure);
 }

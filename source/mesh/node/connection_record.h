@@ -17,6 +17,17 @@ namespace culvert::mesh {
 
 class CountedConnection;
 
+// Why an upstream connection came to nothing.
+struct ConnectFailure {
+  enum class Kind : uint8_t {
+    kTimeout, // Nobody answered in time.
+    kTunnel,  // The tunnel was there, and did not answer the CONNECT.
+    kOther,
+  };
+  Kind kind = Kind::kOther;
+  std::string reason; // As the transport says it; "" of a timeout.
+};
+
 // What the mesh's filters found out about a connection, for one another and for the access log: in
 // the filter state under kKey. Names of fields: those of the access log ("src.workload"), and what
 // is sent along with a CONNECT ("authority", "baggage", "forwarded", "traceparent",
@@ -33,8 +44,8 @@ public:
   struct Crossing {
     std::shared_ptr<net::ExpectedPeer> gateway; // Who is at `destination`.
     std::string network;                        // Where the connection comes from.
-    // Why the gateway could not be reached; "": not in time. Nothing: it could, or may yet.
-    std::optional<std::string> failure;
+    // Of the way to the gateway. Nothing: it was reached, or may be yet.
+    std::optional<ConnectFailure> failure;
   };
 
   explicit ConnectionRecord(Direction where);

@@ -16,9 +16,9 @@ using Direction = ConnectionRecord::Direction;
 
 class NodeTest : public testing::Test {
 protected:
-  Outcome outcome(uint32_t flags, const std::string& reason) {
+  Outcome outcome(uint32_t flags, absl::string_view reason) {
     info_.response_flags = flags;
-    info_.mutableUpstream().failure_reason = reason;
+    info_.mutableUpstream().failure_reason = std::string(reason);
     return Outcome::of(info_, record_);
   }
   bool counts(absl::string_view line) { return absl::StrContains(traffic_.render(), line); }
@@ -49,9 +49,40 @@ TEST_F(NodeTest, ARefusedTunnelIsToldByItsStatus) {
 
 TEST_F(NodeTest, ATunnelThatTakesTooLongMayBeBlocked) {
   record_.tunnelled = true;
-  EXPECT_EQ(outcome(net::kUpstreamConnectionFailure, "").flag, "NETWORK_POLICY");
+  EXPECT_EQ(
+      outcome(net::kUpstreamConnectionFailure, "delayed connect error: Connection timed out").flag,
+      "NETWORK_POLICY");
+  info_.mutableUpstream().timed_out = true;
+  const Outcome timed_out = outcome(net::kUpstreamConnectionFailure, "");
+  EXPECT_EQ(timed_out.error, "connection timed out, maybe a NetworkPolicy is blocking HBONE port "
+                             "15008: deadline has elapsed");
+  EXPECT_EQ(timed_out.flag, "NETWORK_POLICY");
   record_.tunnelled = false;
-  EXPECT_EQ(outcome(net::kUpstreamConnectionFailure, "").error, "io error: connection timed out");
+  EXPECT_EQ(outcome(net::kUpstreamConnectionFailure, "").error, "io error: deadline has elapsed");
+}
+
+TEST_F(NodeTest, ATunnelThatIsLostBeforeItAnswersSaysWhy) {
+  record_.tunnelled = true;
+  info_.mutableUpstream().tunnel_failure = std::make_unique<const std::string>("revoked");
+  const Outcome lost = outcome(net::kUpstreamConnectionFailure, "");
+  EXPECT_EQ(lost.error, "h2 failed: revoked");
+  EXPECT_EQ(lost.flag, "CONNECT");
+}
+
+TEST_F(NodeTest, WithoutAHostTheCloseSaysWhy) {
+  info_.close_reason = net::CloseReason::of(net::CloseCode::kOverflow);
+  EXPECT_EQ(outcome(0, "").error, "io error: a circuit breaker of the cluster is open");
+}
+
+TEST_F(NodeTest, ErrorsOfSocketsHaveTheirNumber) {
+  for (const absl::string_view reason :
+       {"delayed connect error: Connection refused",
+        "immediate connect error: Connection refused|remote address:10.0.0.2:80"}) {
+    EXPECT_EQ(outcome(net::kUpstreamConnectionFailure, reason).error,
+              "io error: Connection refused (os error 111)");
+  }
+  EXPECT_EQ(outcome(net::kUpstreamConnectionFailure, "TLS_error:|x").error,
+            "io error: TLS_error:|x");
 }
 
 TEST_F(NodeTest, WithoutACertificateTheIdentityIsToBlame) {

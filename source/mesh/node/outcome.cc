@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source/mesh/node/outcome.h"
 
+#include <cerrno>
+
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "source/event/http_server.h"
+#include "source/net/socket.h"
 
 namespace culvert::mesh {
 namespace {
@@ -29,23 +32,52 @@ bool endedByRevocation(const net::ConnectionInfo& info) {
   return is_revoked(info.tls) || (info.upstream != nullptr && is_revoked(info.upstream->tls.get()));
 }
 
-Outcome connectFailure(absl::string_view reason, const ConnectionRecord& record) {
+// What connect() may fail with, in the end.
+constexpr int kConnectErrors[] = {ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH,  ENETUNREACH, ECONNRESET,
+                                  EACCES,       EPERM,     EADDRNOTAVAIL, EINVAL};
+
+// "Connection refused (os error 111)" of Envoy's "delayed connect error: Connection refused"; all
+// that is not of a socket stays.
+std::string ioError(absl::string_view reason) {
+  if (!absl::ConsumePrefix(&reason, "delayed connect error: ") &&
+      absl::ConsumePrefix(&reason, "immediate connect error: ")) {
+    reason = reason.substr(0, reason.find('|'));
+  }
+  for (const int error : kConnectErrors) {
+    if (reason == net::errnoText(error)) {
+      return absl::StrCat(reason, " (os error ", error, ")");
+    }
+  }
+  return std::string(reason);
+}
+
+Outcome connectFailure(const ConnectFailure& failure, const ConnectionRecord& record) {
+  using Kind = ConnectFailure::Kind;
   const bool inbound = record.direction == ConnectionRecord::Direction::kInbound;
+  absl::string_view reason = failure.reason;
   if (absl::ConsumePrefix(&reason, "tunnel_response:")) {
     return {absl::StrCat("http status: ", statusText(reason)), "CONNECT"};
   }
   if (absl::StartsWith(reason, "identity error")) {
     return {std::string(reason), "IDENTITY_ERROR"};
   }
-  if (reason.empty()) { // Time was up.
-    return record.tunnelled && !inbound
-               ? Outcome{"connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008",
-                         "NETWORK_POLICY"}
-               : Outcome{absl::StrCat(inbound ? "connection failed: " : "io error: ",
-                                      "connection timed out"),
-                         "CONNECT"};
+  if (failure.kind == Kind::kTunnel) {
+    return {absl::StrCat("h2 failed: ", reason), "CONNECT"};
   }
-  return {absl::StrCat(inbound ? "connection failed: " : "io error: ", reason), "CONNECT"};
+  const bool timed_out =
+      failure.kind == Kind::kTimeout || absl::EndsWith(reason, net::errnoText(ETIMEDOUT));
+  const std::string error =
+      failure.kind == Kind::kTimeout ? "deadline has elapsed" : ioError(reason);
+  if (inbound) {
+    return {absl::StrCat("connection failed: ", error), "CONNECT"};
+  }
+  if (timed_out && record.tunnelled) {
+    return {
+        absl::StrCat("connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: ",
+                     error),
+        "NETWORK_POLICY"};
+  }
+  return {absl::StrCat("io error: ", error), "CONNECT"};
 }
 
 // Then bytes may be missing.
@@ -56,12 +88,22 @@ bool lost(const net::ConnectionInfo& info, bool inbound) {
 
 } // namespace
 
-std::optional<std::string> connectFailureOf(const net::ConnectionInfo& info) {
+std::optional<ConnectFailure> connectFailureOf(const net::ConnectionInfo& info) {
+  using Kind = ConnectFailure::Kind;
   const uint32_t flags = info.response_flags | info.close_reason.responseFlags();
   if ((flags & kFailures) == 0) {
     return std::nullopt;
   }
-  return info.upstream == nullptr ? "" : info.upstream->failure_reason;
+  const net::UpstreamInfo* const upstream = info.upstream.get();
+  if (upstream != nullptr && upstream->timed_out) {
+    return ConnectFailure{Kind::kTimeout, ""};
+  }
+  if (upstream != nullptr && upstream->tunnel_failure != nullptr) {
+    return ConnectFailure{Kind::kTunnel, *upstream->tunnel_failure};
+  }
+  return upstream != nullptr && !upstream->failure_reason.empty()
+             ? ConnectFailure{Kind::kOther, upstream->failure_reason}
+             : ConnectFailure{Kind::kOther, std::string(info.close_reason.sentence())};
 }
 
 Outcome Outcome::of(const net::ConnectionInfo& info, const ConnectionRecord& record) {
@@ -77,7 +119,7 @@ Outcome Outcome::of(const net::ConnectionInfo& info, const ConnectionRecord& rec
                     : "send: destination disconnected before all data was written",
             "CONNECT"};
   }
-  const std::optional<std::string> failure = connectFailureOf(info);
+  const std::optional<ConnectFailure> failure = connectFailureOf(info);
   if (!failure.has_value()) {
     return {};
   }

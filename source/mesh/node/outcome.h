@@ -10,9 +10,9 @@
 
 namespace culvert::mesh {
 
-// Why its upstream connection came to nothing; "": time was up. Nothing: it did not.
+// Why its upstream connection came to nothing. Nothing: it did not.
 // Threads: any.
-std::optional<std::string> connectFailureOf(const net::ConnectionInfo& info);
+std::optional<ConnectFailure> connectFailureOf(const net::ConnectionInfo& info);
 
 // How a connection went, as logs and metrics of a mesh say it.
 // Threads: any.
