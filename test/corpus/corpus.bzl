@@ -1,6 +1,6 @@
 """corpus_test: one group of behaviour tests, run against //source/exe:culvert."""
 
-def corpus_test(name, tags = []):
+def corpus_test(name, tags = [], data = []):
     """Runs <name>.py; each of its cases becomes a <testcase>.
 
     The same cases run against the real Envoy with `test/corpus/run --envoy`.
@@ -14,7 +14,7 @@ def corpus_test(name, tags = []):
             name + ".py",
             ":kit",
             "//source/exe:culvert",
-        ],
+        ] + data,
         env = {"CULVERT_BINARY": "$(rootpath //source/exe:culvert)"},
         tags = tags,
     )

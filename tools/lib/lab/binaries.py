@@ -16,6 +16,16 @@ def _venv():
     return os.path.join(base, "culvert", "venv")
 
 
+def venv_python():
+    """A Python that has what `tools/setup peers` gets from PyPI."""
+    return os.path.join(_venv(), "bin", "python")
+
+
+def find_ztunnel():
+    """The path of Istio's ztunnel, None when $ZTUNNEL names none: nothing installs it."""
+    return os.environ.get("ZTUNNEL") or None
+
+
 def find_envoy():
     """The path of a real Envoy, None when there is none. $ENVOY wins."""
     done = subprocess.run([os.path.join(ROOT, "tools", "lib", "envoy_path")],

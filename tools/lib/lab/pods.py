@@ -16,14 +16,19 @@ import http.client
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import unittest
 
+from lab import authority, binaries
 from lab.wait import until
 
 MARK = 1337  # Of the nodes' own sockets.
+_CA_PORT = 15012
+_ISSUER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "issuer.py")
 _COUNT = itertools.count()
 # Rules that lead a pod's connections to its node (mesh-data-plane 1.7).
 _RULES = """
@@ -142,6 +147,12 @@ _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+def _as_yaml(table):
+    """A table in JSON as a ztunnel reads it, which has numbers as keys and tags."""
+    table = re.sub(r'"(\d+)":', r"\1:", table)
+    return re.sub(r'{"(Exact|Prefix|Suffix|Presence)": ([^{}]*)}', r"!\1 \2", table)
+
+
 def available():
     """Why there can be no pods here; "" if there can."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -207,7 +218,10 @@ class Pod:
         return child
 
     def _start_listening(self, program, *arguments):
-        child = self.start(sys.executable, "-c", program, *arguments, stdout=subprocess.PIPE)
+        return self._await_listening([sys.executable, "-c", program, *arguments])
+
+    def _await_listening(self, command):
+        child = self.start(*command, stdout=subprocess.PIPE)
         if child.stdout.readline() != b"listening\n":
             raise RuntimeError("%s: the helper ended" % self.name)
         return child
@@ -262,21 +276,46 @@ class Pod:
         return holder.stdout.readline().decode().strip()
 
     def start_node(self, flags=None, capture=True, **variables):
-        """The mesh node of this pod, by `culvert node` or by flags; ready when this returns."""
-        for rule in _RULES.strip().splitlines() if capture and not self.captured else ():
+        """The mesh node of this pod, by `culvert node` or by flags; ready when this returns. A ztunnel
+        where Pods.ztunnels says so."""
+        if self.name in self.pods.ztunnels:
+            self._start_ztunnel(**variables)
+            return
+        if capture:
+            self._capture_connections()
+        self._start_node([self.pods.binary, *(flags or ["node"]),
+                          "--file-flush-interval-msec", "50"],
+                         FAKE_CA="true", **variables)
+
+    def _start_ztunnel(self, **variables):
+        """Istio's node proxy, with certificates of our nodes' authority."""
+        self._capture_connections()
+        table = os.path.join(self.pods.folder, self.name + ".yaml")
+        with open(self.pods.table_path, encoding="utf-8") as source, \
+                open(table, "w", encoding="utf-8") as file:
+            file.write(_as_yaml(source.read()))
+        folder = os.path.join(self.pods.folder, self.name + "-issuer")
+        os.makedirs(folder, exist_ok=True)
+        self._await_listening([binaries.venv_python(), _ISSUER, self.pods.authority_path(),
+                               folder, str(_CA_PORT)])
+        self._start_node([binaries.find_ztunnel()], LOCAL_XDS_PATH=table, XDS_ADDRESS="", CA_ADDRESS="https://127.0.0.1:%d" % _CA_PORT,
+                         CA_ROOT_CA=os.path.join(folder, "ca.crt"), **variables)
+
+    def _capture_connections(self):
+        for rule in _RULES.strip().splitlines() if not self.captured else ():
             self.run(*rule.split())
-        self.captured = self.captured or capture
+        self.captured = True
+
+    def _start_node(self, command, **variables):
         environment = {
             "PATH": os.environ["PATH"], "TMPDIR": self.pods.folder, "PROXY_MODE": "dedicated",
-            "FAKE_CA": "true", "PROXY_WORKLOAD_INFO": "shop/%s/%s" % (self.name, self.name),
+            "PROXY_WORKLOAD_INFO": "shop/%s/%s" % (self.name, self.name),
             "LOCAL_XDS_PATH": self.pods.table_path, "PACKET_MARK": str(MARK),
             "IPV6_ENABLED": "false", "ZTUNNEL_WORKER_THREADS": "1", **variables}
         self.out_path = os.path.join(self.pods.folder, self.name + ".out")
         self.err_path = os.path.join(self.pods.folder, self.name + ".err")
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
-            self.node = self.start(self.pods.binary, *(flags or ["node"]),
-                                   "--file-flush-interval-msec", "50",
-                                   env=environment, stdout=out, stderr=err)
+            self.node = self.start(*command, env=environment, stdout=out, stderr=err)
         until(self._ready, 30, "the node of " + self.name)
 
     def _ready(self):
@@ -290,6 +329,8 @@ class Pod:
 
     def get(self, port, path, method="GET"):
         """The body of a page of the node; "" if there is none."""
+        if port == 15000 and self.name in self.pods.ztunnels:
+            raise unittest.SkipTest("a ztunnel has an admin page of its own")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         try:
             with self.inside():
@@ -316,7 +357,7 @@ class Pod:
         """The lines of the node's access log that hold all of `wanted`."""
         with open(self.out_path, encoding="utf-8") as file:
             return [line for line in file.read().splitlines()
-                    if all(text in line for text in wanted)]
+                    if all(text in line for text in ("access", *wanted))]
 
     def wait_log(self, *wanted, count=1, within_s=10):
         """The first such line, as soon as there are `count` of them."""
@@ -354,8 +395,12 @@ class Pod:
 
 
 class Pods:
-    def __init__(self, binary, folder):
-        self.binary, self.folder = binary, folder
+    """`ztunnels`: the names of those whose nodes are $ZTUNNEL."""
+
+    def __init__(self, binary, folder, ztunnels=()):
+        self.binary, self.folder, self.ztunnels = binary, folder, ztunnels
+        if ztunnels:
+            authority.make(self.authority_path())
         self.table_path = os.path.join(folder, "mesh.json")
         self.pods = {}
         self._prefix = "cv%d-%d" % (os.getpid(), next(_COUNT))
@@ -408,6 +453,8 @@ class Pods:
 
     def table(self, workloads, policies=(), services=()):
         """Writes the table that the nodes read."""
+        if any(pod.node for pod in self.pods.values() if pod.name in self.ztunnels):
+            raise unittest.SkipTest("a ztunnel reads its table once")
         path = self.table_path + ".new"
         with open(path, "w", encoding="utf-8") as file:
             file.write(json.dumps({"workloads": list(workloads), "policies": list(policies),
