@@ -43,7 +43,7 @@ public:
 
 private:
   void open() {
-    const int fd = connectTo(work_.port);
+    const int fd = connectTo(work_.port, work_.host);
     if (fd < 0)
       die("connect");
     left_[fd] = work_.bytes_per_stream;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client of tools/bench: drives one kind of load at 127.0.0.1:PORT and prints a JSON line.
+// The client of tools/bench: drives one kind of load at HOST:PORT and prints a JSON line.
 #include <cstdio>
 #include <getopt.h>
 #include <string>
@@ -13,7 +13,8 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: load_client upload|download|requests|connections|idle --port=PORT\n"
-    "         [--connections=N] [--bytes=PER_STREAM] [--count=UNITS] [--seconds=LIMIT]\n";
+    "         [--host=IPV4] [--connections=N] [--bytes=PER_STREAM] [--count=UNITS]\n"
+    "         [--seconds=LIMIT]\n";
 
 bool run(const std::string& mode, const Work& work) {
   if (mode == "upload" || mode == "download")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The backend of tools/bench: serves every mode of wire.h on 127.0.0.1:PORT, in one thread.
+// The backend of tools/bench: serves every mode of wire.h on PORT of 127.0.0.1 or another address,
+// in one thread.
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -23,8 +25,8 @@ constexpr size_t kReceiveBytes = 256 * 1024;
 
 class Server {
 public:
-  explicit Server(uint16_t port)
-      : epoll_(epoll_create1(0)), listener_(listenOn(port)), payload_(kSendBytes, 'y') {
+  Server(uint16_t port, uint32_t host)
+      : epoll_(epoll_create1(0)), listener_(listenOn(port, host)), payload_(kSendBytes, 'y') {
     watch(epoll_, EPOLL_CTL_ADD, listener_, EPOLLIN);
   }
 
@@ -134,10 +136,11 @@ private:
 } // namespace culvert::bench
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fputs("usage: load_server PORT\n", stderr);
+  if (argc != 2 && argc != 3) {
+    std::fputs("usage: load_server PORT [ADDRESS]\n", stderr);
     return 1;
   }
+  const uint32_t host = argc == 3 ? ntohl(inet_addr(argv[2])) : culvert::bench::kLoopback;
   culvert::bench::raiseFileLimit();
-  culvert::bench::Server(static_cast<uint16_t>(std::atoi(argv[1]))).run();
+  culvert::bench::Server(static_cast<uint16_t>(std::atoi(argv[1])), host).run();
 }

@@ -27,6 +27,18 @@ class Missing(Exception):
     """A proxy that cannot run here; the text says what to install."""
 
 
+def cpu_ns(pid):
+    """What all threads of a process have spent, user and kernel, to the nanosecond."""
+    tasks = pathlib.Path(f"/proc/{pid}/task")
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir())
+
+
+def memory_kb(pid):
+    """Its resident set size. What the kernel holds for sockets is not in it."""
+    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:"))
+
+
 _given_ports = set()
 
 
@@ -96,15 +108,15 @@ class Proxy:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
+    def client(self, program, mode):
+        """The command of a client of this."""
+        return [program, mode, f"--port={self.listen_port}"]
+
     def cpu_ns(self):
-        """What all threads have spent, user and kernel, to the nanosecond."""
-        tasks = pathlib.Path(f"/proc/{self._process.pid}/task")
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir())
+        return cpu_ns(self._process.pid)
 
     def memory_kb(self):
-        """Resident set size. What the kernel holds for sockets is not in it."""
-        rollup = pathlib.Path(f"/proc/{self._process.pid}/smaps_rollup").read_text()
-        return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:"))
+        return memory_kb(self._process.pid)
 
     def rest_kb(self):
         """The memory of one that has just started, and ends."""
@@ -314,7 +326,6 @@ class Pair:
 
     def __init__(self, name, near, far, nodes):
         self.name, self.near, self.far, self.nodes = name, near, far, nodes
-        self.listen_port = near.listen_port
 
     def start(self):
         self.far.start()
@@ -323,6 +334,9 @@ class Pair:
     def stop(self):
         self.near.stop()
         self.far.stop()
+
+    def client(self, program, mode):
+        return self.near.client(program, mode)
 
     def cpu_ns(self):
         return self.near.cpu_ns() + self.far.cpu_ns()
@@ -377,7 +391,7 @@ TABLES = [10_000, 100_000]
 # Those that terminate TLS.
 TLS_NAMES = ["haproxy", "nginx", "envoy", "culvert"]
 # What Culvert is to beat; floors and the bare path are no products.
-PEER_NAMES = ["haproxy", "haproxy-splice", "nginx", "envoy"]
+PEER_NAMES = ["haproxy", "haproxy-splice", "nginx", "envoy", "ztunnel"]
 
 
 def make_certificate(scratch):

@@ -42,7 +42,7 @@ def _against_best_peer(row, figures):
 def table(figures, rows, what):
     """`figures`: proxy -> row -> values of all rounds. Median, and lowest to highest."""
     names = list(figures)
-    lines = [f"| one worker, {what}, loopback | " + " | ".join(names) + " | want | Culvert / best peer |",
+    lines = [f"| one worker, {what} | " + " | ".join(names) + " | want | Culvert / best peer |",
              "|---|" + "---|" * (len(names) + 2)]
     for row in rows:
         cells = [_cell(row, name, figures[name].get(row, [])) for name in names]
@@ -61,8 +61,8 @@ def _cpu_model():
 def circumstances(versions, rounds, amounts):
     """What the figures depend on, in one paragraph."""
     cores = pathlib.Path("/proc/cpuinfo").read_text().count("processor\t")
-    named = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-    return (f"{datetime.date.today()}, {_cpu_model()}, {cores} cores, Linux {platform.release()}; "
+    named = "".join(f"; {name} {version}" for name, version in versions.items() if version)
+    return (f"{datetime.date.today()}, {_cpu_model()}, {cores} cores, Linux {platform.release()}"
             f"{named}. {rounds} rounds of {amounts.bulk_bytes / 1e9:g} GB, {amounts.requests:,} "
             f"requests, {amounts.connections:,} connections; {amounts.idle:,} idle connections.")
 

@@ -58,7 +58,7 @@ private:
     if (!mayBegin())
       return;
     const int64_t begun_ns = nowNs();
-    const int fd = connectTo(work_.port);
+    const int fd = connectTo(work_.port, work_.host);
     if (fd < 0)
       die("connect");
     if (exchanges_.size() <= static_cast<size_t>(fd))

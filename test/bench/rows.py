@@ -84,7 +84,7 @@ class Runner:
         return getattr(self, "_" + name)(proxy)
 
     def _load(self, proxy, mode, **options):
-        command = [self._client, mode, f"--port={proxy.listen_port}"]
+        command = proxy.client(self._client, mode)
         command += [f"--{key}={value}" for key, value in options.items()]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -141,7 +141,7 @@ class Runner:
         rest_kb = memory_kb()
         count = self._amounts.idle
         client = subprocess.Popen(
-            [self._client, "idle", f"--port={proxy.listen_port}", f"--connections={count}"],
+            [*proxy.client(self._client, "idle"), f"--connections={count}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         client.stdout.readline()
         time.sleep(1)
@@ -187,6 +187,8 @@ class HboneRunner(Runner):
         return figures
 
     def _memory(self, proxy):
+        if proxy.near is None:  # Nothing is between.
+            return {}
         rest_kb, idle_kb = self._grown(
             proxy, lambda: [proxy.near.memory_kb(), proxy.far.memory_kb()])
         return {"rest_near": rest_kb[0] / 1024, "rest_far": rest_kb[1] / 1024,

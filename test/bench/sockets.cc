@@ -22,11 +22,11 @@ namespace {
 
 constexpr int kBacklog = 4096;
 
-sockaddr_in loopback(uint16_t port) {
+sockaddr_in addressOf(uint32_t host, uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl(host);
   return address;
 }
 
@@ -42,10 +42,10 @@ int newSocket() {
   return fd;
 }
 
-int tryListen(uint16_t port) {
+int tryListen(uint32_t host, uint16_t port) {
   const int fd = newSocket();
   setOption(fd, SOL_SOCKET, SO_REUSEADDR);
-  const sockaddr_in address = loopback(port);
+  const sockaddr_in address = addressOf(host, port);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
       listen(fd, kBacklog) == 0)
     return fd;
@@ -69,8 +69,8 @@ void raiseFileLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int listenOn(uint16_t port) {
-  const int fd = tryListen(port);
+int listenOn(uint16_t port, uint32_t host) {
+  const int fd = tryListen(host, port);
   if (fd < 0)
     die("listen on port " + std::to_string(port));
   return fd;
@@ -89,7 +89,7 @@ uint16_t freePort() {
   std::uniform_int_distribution<int> below_ephemeral(10000, 32000);
   for (;;) {
     const auto port = static_cast<uint16_t>(below_ephemeral(random));
-    const int fd = tryListen(port);
+    const int fd = tryListen(kLoopback, port);
     if (fd < 0)
       continue;
     close(fd);
@@ -97,10 +97,10 @@ uint16_t freePort() {
   }
 }
 
-int connectTo(uint16_t port) {
+int connectTo(uint16_t port, uint32_t host) {
   const int fd = newSocket();
   setOption(fd, IPPROTO_TCP, TCP_NODELAY);
-  const sockaddr_in address = loopback(port);
+  const sockaddr_in address = addressOf(host, port);
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
       errno == EINPROGRESS)
     return fd;
@@ -110,8 +110,8 @@ int connectTo(uint16_t port) {
   return -1;
 }
 
-int connectBlocking(uint16_t port) {
-  const int fd = connectTo(port);
+int connectBlocking(uint16_t port, uint32_t host) {
+  const int fd = connectTo(port, host);
   pollfd connected{.fd = fd, .events = POLLOUT, .revents = 0};
   int error = 0;
   socklen_t size = sizeof(error);

@@ -24,7 +24,8 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: tls_client upload|download|requests|handshakes|resumptions|idle --port=PORT\n"
-    "         [--connections=N] [--bytes=PER_STREAM] [--count=UNITS] [--seconds=LIMIT]\n";
+    "         [--host=IPV4] [--connections=N] [--bytes=PER_STREAM] [--count=UNITS]\n"
+    "         [--seconds=LIMIT]\n";
 
 // The same for every proxy, whatever each likes best.
 constexpr char kCipher[] = "TLS_AES_128_GCM_SHA256";
@@ -67,8 +68,8 @@ class Stream {
 public:
   // Offers the session in `session`, if there is one, and leaves the newest there. `session`
   // outlives the stream.
-  Stream(SSL_CTX* ctx, uint16_t port, Session& session)
-      : fd_(connectBlocking(port)), ssl_(SSL_new(ctx)) {
+  Stream(SSL_CTX* ctx, const Work& work, Session& session)
+      : fd_(connectBlocking(work.port, work.host)), ssl_(SSL_new(ctx)) {
     SSL_set_fd(ssl_.get(), fd_);
     SSL_set_app_data(ssl_.get(), &session);
     if (session != nullptr) {
@@ -130,7 +131,7 @@ public:
     Session session;
     for (uint32_t i = 0; i < work_.connections; ++i) {
       session.reset();
-      held.push_back(std::make_unique<Stream>(ctx_.get(), work_.port, session));
+      held.push_back(std::make_unique<Stream>(ctx_.get(), work_, session));
       greet(*held.back());
     }
     count_ = held.size();
@@ -155,7 +156,7 @@ private:
 
   void carry(bool upload) {
     Session session;
-    Stream stream(ctx_.get(), work_.port, session);
+    Stream stream(ctx_.get(), work_, session);
     const Hello hello{upload ? Mode::kUpload : Mode::kDownload, work_.bytes_per_stream};
     stream.write(&hello, sizeof(hello));
     std::string chunk(kChunkBytes, 'x');
@@ -182,7 +183,7 @@ private:
 
   void pingPong() {
     Session session;
-    Stream stream(ctx_.get(), work_.port, session);
+    Stream stream(ctx_.get(), work_, session);
     greet(stream);
     std::array<char, kRequestBytes> request{};
     while (mayBegin()) {
@@ -195,14 +196,14 @@ private:
   void shake(bool resume) {
     Session session;
     if (resume) {
-      Stream first(ctx_.get(), work_.port, session);
+      Stream first(ctx_.get(), work_, session);
       greet(first);
     }
     while (mayBegin()) {
       if (!resume) {
         session.reset();
       }
-      Stream stream(ctx_.get(), work_.port, session);
+      Stream stream(ctx_.get(), work_, session);
       if (stream.resumed() != resume) {
         die(resume ? "the session was not resumed" : "a session was resumed");
       }

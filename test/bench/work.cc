@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "test/bench/work.h"
 
+#include <arpa/inet.h>
 #include <cstdlib>
 #include <getopt.h>
 
 namespace culvert::bench {
 
 bool readOptions(int argc, char** argv, Work& work) {
-  static const option kOptions[] = {{"port", required_argument, nullptr, 'p'},
+  static const option kOptions[] = {{"host", required_argument, nullptr, 'h'},
+                                    {"port", required_argument, nullptr, 'p'},
                                     {"connections", required_argument, nullptr, 'c'},
                                     {"bytes", required_argument, nullptr, 'b'},
                                     {"count", required_argument, nullptr, 'n'},
@@ -18,6 +20,8 @@ bool readOptions(int argc, char** argv, Work& work) {
     if (option == '?')
       return false;
     const unsigned long long value = std::strtoull(optarg, nullptr, 10);
+    if (option == 'h')
+      work.host = ntohl(inet_addr(optarg));
     if (option == 'p')
       work.port = static_cast<uint16_t>(value);
     if (option == 'c')
@@ -29,7 +33,7 @@ bool readOptions(int argc, char** argv, Work& work) {
     if (option == 's')
       work.seconds = static_cast<int64_t>(value);
   }
-  return optind + 1 == argc && work.port != 0;
+  return optind + 1 == argc && work.port != 0 && work.host != INADDR_NONE;
 }
 
 } // namespace culvert::bench

@@ -298,7 +298,8 @@ class Pod:
         os.makedirs(folder, exist_ok=True)
         self._await_listening([binaries.venv_python(), _ISSUER, self.pods.authority_path(),
                                folder, str(_CA_PORT)])
-        self._start_node([binaries.find_ztunnel()], LOCAL_XDS_PATH=table, XDS_ADDRESS="", CA_ADDRESS="https://127.0.0.1:%d" % _CA_PORT,
+        self._start_node([binaries.find_ztunnel()], LOCAL_XDS_PATH=table, XDS_ADDRESS="",
+                         CA_ADDRESS="https://127.0.0.1:%d" % _CA_PORT,
                          CA_ROOT_CA=os.path.join(folder, "ca.crt"), **variables)
 
     def _capture_connections(self):
