@@ -28,7 +28,6 @@ using google::protobuf::Descriptor;
 using google::protobuf::Duration;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-using google::protobuf::Reflection;
 using ::validate::FieldRules;
 
 // Envoy keeps durations as 64 bits of nanoseconds.

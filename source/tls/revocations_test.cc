@@ -9,8 +9,6 @@
 namespace culvert::tls {
 namespace {
 
-using internal::RevocationLists;
-
 constexpr bool kAsServer = true;
 constexpr bool kAsClient = false;
 

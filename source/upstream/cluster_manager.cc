@@ -200,7 +200,7 @@ absl::StatusOr<bool> ClusterManager::addOrUpdate(ClusterConfig config) {
   if (latest != nullptr && sameSource(latest->info()->config, config)) {
     return false;
   }
-  const absl::Status status = check(config);
+  absl::Status status = check(config);
   if (!status.ok()) {
     return status;
   }

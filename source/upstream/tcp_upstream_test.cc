@@ -19,7 +19,6 @@ using std::chrono::milliseconds;
 class TcpUpstreamTest : public UpstreamTest {
 protected:
   std::string moved() {
-    std::string text;
     for (const stats::Counter* counter : store.counters()) {
       const absl::string_view name = counter->name();
       if (counter->value() > 0 && absl::StartsWith(name, "cluster.c.upstream_") &&

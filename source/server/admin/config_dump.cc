@@ -358,8 +358,8 @@ absl::StatusOr<std::string> configDump(const ConfigDumpSource& source,
     return filter.status();
   const Configs configs = allConfigs(source, filter, query.include_eds);
   admin::ConfigDump dump;
-  const absl::Status status = query.resource.empty() ? addMasked(configs, query.mask, dump)
-                                                     : addElements(configs, query, dump);
+  absl::Status status = query.resource.empty() ? addMasked(configs, query.mask, dump)
+                                               : addElements(configs, query, dump);
   if (!status.ok())
     return status;
   redact(dump, false);
