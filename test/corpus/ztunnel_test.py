@@ -10,20 +10,16 @@ import unittest
 
 import corpus_case
 import node_test
-from lab import binaries, pods, revocations
+from lab import binaries, revocations
 from lab.wait import until
 
-PORT = 8080
+PORT = node_test.PORT
 
 
 def setUpModule():
-    why = pods.available()
-    if corpus_case.IS_ENVOY:
-        why = "Envoy is no mesh node"
-    elif binaries.find_ztunnel() is None:
-        why = "no ztunnel here ($ZTUNNEL)"
-    if why:
-        raise unittest.SkipTest(why)
+    node_test.setUpModule()
+    if binaries.find_ztunnel() is None:
+        raise unittest.SkipTest("no ztunnel here ($ZTUNNEL)")
 
 
 class Pair:
@@ -135,10 +131,12 @@ class FromZtunnel(Pair, node_test.Nodes):
 
 class ToZtunnel(Pair, node_test.Nodes):
     ZTUNNELS = ("cart",)
+    REVOKED = "InvalidCertificate(Revoked)"
 
 
 class FromZtunnelToAnotherNetwork(node_test.Networks):
     ZTUNNELS = ("web",)
+    UNTRUSTED = "invalid peer certificate"
 
 
 class ToZtunnelInAnotherNetwork(node_test.Networks):

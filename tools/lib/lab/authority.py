@@ -7,14 +7,12 @@ import subprocess
 
 def make(file):
     """A new one's certificate and key, for whoever is not to wait until a node of ours makes it."""
-    with open(file, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)):
-        pass
     done = subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-nodes", "-subj", "/CN=Culvert lab", "-days", "3650", "-keyout", "-",
          "-addext", "keyUsage=critical,keyCertSign,cRLSign"],
         check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    with open(file, "wb") as out:
+    with open(file, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
         out.write(done.stdout)
 
 
